@@ -3,7 +3,8 @@
 Knows nothing of Metaflow, of stages or of the supervisor.
 """
 
+from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.postgres.cluster import Cluster, ClusterError
-from metaflow_anywhere.postgres.programs import Account, ProgramFailed, Programs, install
+from metaflow_anywhere.postgres.programs import ProgramFailed, Programs, install
 
 __all__ = ["Account", "Cluster", "ClusterError", "ProgramFailed", "Programs", "install"]

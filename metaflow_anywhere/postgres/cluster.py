@@ -17,8 +17,9 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
-from metaflow_anywhere.postgres.programs import Account, ProgramFailed, Programs
+from metaflow_anywhere.postgres.programs import ProgramFailed, Programs
 
 SUPERUSER = "postgres"
 INITDB_OPTIONS = (

@@ -1,0 +1,63 @@
+"""How a stage at work speaks, notices that it should stop, and waits for something to become true."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from metaflow_anywhere.errors import AnywhereError
+
+Answer = TypeVar("Answer")
+FIRST_PAUSE_SECONDS = 0.01  # most things are ready within a tenth of a second
+LONGEST_PAUSE_SECONDS = 0.25
+
+
+class Stopped(Exception):
+    """The run was interrupted while this stage was at work."""
+
+
+class NotYet(Exception):
+    """The answer to a question asked by ``wait_until`` is: not yet, because of the text."""
+
+
+class Progress:
+    """Given to a stage at work: ``say`` shows a sentence; ``stop`` is set when the user has had enough."""
+
+    def __init__(self, say: Callable[[str], None] | None = None, stop: threading.Event | None = None) -> None:
+        self.say: Callable[[str], None] = say or (lambda text: None)
+        self.stop = stop or threading.Event()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not past an interruption; raises Stopped then."""
+        if self.stop.wait(seconds):
+            raise Stopped
+
+
+def wait_until(
+    question: Callable[[], Answer],
+    *,
+    what: str,
+    seconds: float,
+    progress: Progress,
+    log: Path | None = None,
+    run: str = "",
+) -> Answer:
+    """Ask ``question`` until it returns instead of raising NotYet; returns its answer.
+
+    Raises AnywhereError naming ``what``, the limit, the last reason and the log once ``seconds`` are over. Any other
+    exception of the question ends the wait at once: that is how it says that waiting is of no use.
+    """
+    deadline = time.monotonic() + seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return question()
+        except NotYet as answer:
+            why = str(answer)
+        if time.monotonic() >= deadline:
+            raise AnywhereError(f"{what} did not get ready within {seconds:g} s", why=why, log=log, run=run)
+        progress.pause(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

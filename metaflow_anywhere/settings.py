@@ -1,0 +1,281 @@
+"""Every setting, resolved once, typed, frozen and printable with its origin. The only reader of the environment.
+
+Sources, each winning over those before it (Invoke's own order): the profile's defaults, ``invoke.yaml`` (system, user,
+project), the environment, a file given by ``invoke -f``, the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import importlib.util
+import os
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.errors import AnywhereError
+
+APPLICATION = "metaflow-anywhere"
+SECTION = "anywhere"  # the key in invoke.yaml below which our settings stand
+LONGEST_SOCKET_FOLDER = 80  # of the 107 bytes that a Unix socket's path may have, the rest is for its name
+PROFILES = ("local", "colab", "remote")
+RUNTIMES = ("embedded", "udocker")
+TUNNELS = ("none",)
+
+
+class SettingsError(AnywhereError):
+    """A setting is unknown or malformed; the message names where it comes from."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Some settings that come from one place; ``origin`` is how the user knows that place."""
+
+    origin: str
+    values: Mapping[str, Any]
+
+
+def _path(text: Any) -> Path:
+    if not isinstance(text, (str, Path)) or not str(text).strip():
+        raise ValueError("is not a path")
+    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # resolve() would follow links
+
+
+def _port(text: Any) -> int:
+    try:
+        number = int(str(text))
+    except ValueError:
+        raise ValueError("is not a port number (1 to 65535)") from None
+    if not 1 <= number <= 65535:
+        raise ValueError("is not a port number (1 to 65535)")
+    return number
+
+
+def _url(text: Any) -> str:
+    parts = urllib.parse.urlsplit(str(text))
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("is not a URL (http://... or https://...)")
+    return str(text).rstrip("/")
+
+
+def _word(text: Any) -> str:
+    if not isinstance(text, str) or not text.strip() or any(c.isspace() for c in text):
+        raise ValueError("is not a single word")
+    return text
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[Any], str]:
+    def parse(text: Any) -> str:
+        if text not in words:
+            raise ValueError(f"is not one of: {', '.join(words)}")
+        return str(text)
+
+    return parse
+
+
+def _setting(env: str, parse: Callable[[Any], Any], meaning: str, *, secret: bool = False) -> Any:
+    return field(metadata={"env": env, "parse": parse, "meaning": meaning, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one stack is. ``origins`` tells for each field where its value comes from."""
+
+    profile: str = _setting("MF_PROFILE", _one_of(PROFILES), "the defaults that fit a place; found automatically")
+    root: Path = _setting("MF_ROOT", _path, "the one directory worth keeping")
+    runtime: str = _setting(
+        "MF_RUNTIME", _one_of(RUNTIMES), "how programs run: from wheels, or in user-space containers"
+    )
+    port: int = _setting("MF_PORT", _port, "the proxy: the one port to open in a browser and to point flows at")
+    tunnel: str = _setting("MF_TUNNEL", _one_of(TUNNELS), "a public URL, when asked for")
+    ui_ext_url: str = _setting("UI_EXT_URL", _url, "the URL under which users reach the proxy")
+    pgdata_dir: Path = _setting("PGDATA_DIR", _path, "the database's own files, on a fast local disk")
+    datastore_dir: Path = _setting("DATASTORE_DIR", _path, "artifacts, logs of tasks and cards")
+    state_dir: Path = _setting(
+        "MF_STATE_DIR", _path, "what belongs to this machine: programs, sockets, logs, passwords"
+    )
+    metadata_port: int = _setting("MF_METADATA_PORT", _port, "the metadata service, on loopback behind the proxy")
+    ui_metadata_port: int = _setting("MF_UI_METADATA_PORT", _port, "the UI backend, on loopback behind the proxy")
+    database_port: int = _setting("MF_DATABASE_PORT", _port, "PostgreSQL, on loopback")
+    client_user: str = _setting("METAFLOW_USER", _word, "the name under which flows run")
+    database_password: str | None = _setting(
+        "MF_METADATA_DB_PSWD", _word, "the database's password; one is generated if none is given", secret=True
+    )
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def stack_id(self) -> str:
+        """Eight hexadecimal digits that stand for this root on this machine."""
+        return hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:8]
+
+    @property
+    def stack_dir(self) -> Path:
+        """What belongs to this stack on this machine; thrown away without loss."""
+        return self.state_dir / "stacks" / self.stack_id
+
+    @property
+    def log_dir(self) -> Path:
+        """The logs of the stack's programs."""
+        return self.stack_dir / "logs"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets; in ``/tmp`` where the proper place would make their paths too long."""
+        proper = self.stack_dir / "run"
+        if len(os.fsencode(proper)) <= LONGEST_SOCKET_FOLDER:
+            return proper
+        return Path(f"/tmp/{APPLICATION}-{os.geteuid()}-{self.stack_id}")
+
+    def is_default(self, name: str) -> bool:
+        """Whether nobody asked for this value, so that another may be taken where it does not fit."""
+        return self.origins.get(name, "").startswith("default")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as it is shown: ``value`` is masked if it is a secret."""
+
+    name: str
+    value: str
+    origin: str
+    env: str
+    meaning: str
+
+
+def rows(settings: Settings) -> list[Row]:
+    """Every setting in the order of the class, for people to read."""
+    found = []
+    for one in _fields():
+        value = getattr(settings, one.name)
+        shown = "(generated)" if value is None else "********" if one.metadata["secret"] else str(value)
+        found.append(Row(one.name, shown, settings.origins[one.name], one.metadata["env"], one.metadata["meaning"]))
+    return found
+
+
+def resolve(
+    files: Iterable[Layer] = (),
+    options: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    late_files: Iterable[Layer] = (),
+) -> Settings:
+    """Resolve every setting; ``files`` lose against the environment, ``late_files`` win over it, ``options`` over all.
+
+    An option of None counts as not given. Raises SettingsError naming the source of the first value that is wrong.
+    """
+    environ = os.environ if environ is None else environ
+    by_env = {one.metadata["env"]: one.name for one in _fields()}
+    layers = [*files]
+    layers += [Layer(f"environment: {env}", {name: environ[env]}) for env, name in by_env.items() if environ.get(env)]
+    layers += [*late_files]
+    layers += [Layer(f"option: --{name.replace('_', '-')}", {name: value}) for name, value in (options or {}).items()]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for name, value in layer.values.items():
+            if value is not None:
+                values[name] = _parsed(name, value, layer.origin)
+                origins[name] = layer.origin
+    for name, make in DEFAULTS.items():  # each default may look at the values above it
+        if name not in values:
+            values[name], why = make(values, environ)
+            origins[name] = f"default{f': {why}' if why else ''}"
+    return Settings(**values, origins=origins)
+
+
+def _parsed(name: str, value: Any, origin: str) -> Any:
+    found = {one.name: one for one in _fields()}
+    if name not in found:
+        close = difflib.get_close_matches(name, found, n=1)
+        hint = f"did you mean {close[0]}?" if close else "settings are: " + ", ".join(found)
+        raise SettingsError(f"unknown setting '{name}'", why=f"it comes from {origin}; {hint}", run="invoke settings")
+    try:
+        return found[name].metadata["parse"](value)
+    except ValueError as error:
+        shown = "the given value" if found[name].metadata["secret"] else f"'{value}'"
+        raise SettingsError(f"{name}: {shown} {error}", why=f"it comes from {origin}") from None
+
+
+def _fields() -> list[dataclasses.Field[Any]]:
+    return [one for one in dataclasses.fields(Settings) if one.metadata]
+
+
+# ---- defaults: each is given the values known so far and the environment, and returns (value, why or "")
+
+Default = Callable[[Mapping[str, Any], Mapping[str, str]], tuple[Any, str]]
+
+
+def _always(value: Any) -> Default:
+    return lambda values, environ: (value, "")
+
+
+def in_colab() -> bool:
+    """Whether this is a Google Colab runtime."""
+    try:
+        return importlib.util.find_spec("google.colab") is not None and Path("/content").is_dir()
+    except ModuleNotFoundError:
+        return False
+
+
+def _default_profile(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:
+    return ("colab", "google.colab can be imported") if in_colab() else ("local", "")
+
+
+def _default_root(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
+    if values["profile"] == "colab":
+        drive = Path("/content/drive/MyDrive")
+        if drive.is_dir():
+            return drive / APPLICATION, "Google Drive is mounted"
+        return Path("/content") / APPLICATION, "Google Drive is not mounted: this is lost with the runtime"
+    data = Path("/data")
+    if os.access(data, os.W_OK | os.X_OK) or (not data.exists() and os.access("/", os.W_OK)):
+        return data, ""
+    return platformdirs.user_data_path(APPLICATION) / "root", "/data cannot be written"
+
+
+def _default_state(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
+    return (Path("/var/lib") if os.geteuid() == 0 else platformdirs.user_state_path()) / APPLICATION, ""
+
+
+def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
+    if values["profile"] == "colab":
+        return Path("/content/pgdata"), "a local disk, not the drive"
+    inside: Path = values["root"] / "pgdata"
+    account = Account.for_this_process()
+    closed = account.closed_parent(inside) if account else None
+    if closed is None:
+        return inside, ""
+    stack_id = hashlib.sha256(os.fsencode(values["root"].resolve())).hexdigest()[:8]
+    return values["state_dir"] / "stacks" / stack_id / "pgdata", f"PostgreSQL's own user may not enter {closed}"
+
+
+def _default_user(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:
+    for name in ("SUDO_USER", "USERNAME", "USER"):
+        if environ.get(name) and environ[name] != "root":
+            return environ[name], name
+    return "anywhere", "metaflow takes no root"
+
+
+DEFAULTS: Mapping[str, Default] = {
+    "profile": _default_profile,
+    "root": _default_root,
+    "runtime": _always("embedded"),
+    "port": _always(7860),
+    "tunnel": _always("none"),
+    "ui_ext_url": lambda values, environ: (f"http://127.0.0.1:{values['port']}", ""),
+    "state_dir": _default_state,
+    "pgdata_dir": _default_pgdata,
+    "datastore_dir": lambda values, environ: (values["root"] / "datastore", ""),
+    "metadata_port": _always(8888),
+    "ui_metadata_port": _always(8083),
+    "database_port": _always(54320),
+    "client_user": _default_user,
+    "database_password": _always(None),
+}
