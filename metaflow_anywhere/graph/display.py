@@ -27,6 +27,7 @@ MARKS = {
     State.INTERRUPTED: ("!", "yellow"),
 }
 REFRESHES_PER_SECOND = 12
+STATE_WIDTH = max(len(state.value) for state in State)
 
 
 class PlainDisplay:
@@ -99,10 +100,8 @@ def closing(outcomes: Sequence[Outcome], display: PlainDisplay, *, next_command:
     """The summary: each stage's state and seconds (a live table shows them already), then each failure in full."""
     console = display.console
     if not display.live:
-        table = _grid()
         for outcome in outcomes:
-            _row(table, outcome)
-        console.print(table)
+            console.print(_line(outcome, display.width), markup=False, soft_wrap=True)
     errors = Console(stderr=True, highlight=False)
     for outcome in outcomes:
         if outcome.state is State.FAILED:
@@ -143,15 +142,15 @@ class Plan:
 def print_plan(plan: Plan) -> None:
     """One line a stage: its wave (members of one run at the same time), what would be done, and why."""
     console = Console(highlight=False)
-    table = _grid()
+    width = max(len(name) for name in plan.graph)
     for number, wave in enumerate(plan.graph.waves(), 1):
         for name in wave:
             word, verdict = plan.word(name), plan.verdicts[name]
             style = {"run": "bold green", "stop": "bold yellow", "skip": "dim"}[word]
             why = verdict.why if verdict.finding is Finding.NEEDED else f"{verdict.finding.value}: {verdict.why}"
-            table.add_row(str(number), Text(name), Text(word, style=style), "", Text(why))
-    console.print(table)
-    console.print("nothing was done (--plan); stages with the same number would run at the same time")
+            line = Text.assemble(f"{number:>2}  {name:<{width}}  ", (f"{word:<4}", style), f"  {why}")
+            console.print(line, soft_wrap=True)
+    console.print("nothing was done (--plan); stages with the same number run at the same time")
 
 
 def _grid() -> Table:
@@ -159,6 +158,12 @@ def _grid() -> Table:
     for column in ({"width": 1}, {"no_wrap": True}, {"no_wrap": True}, {"justify": "right", "no_wrap": True}, {}):
         table.add_column(**column)
     return table
+
+
+def _line(outcome: Outcome, width: int) -> str:
+    seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f} s"
+    mark, word = MARKS[outcome.state][0], outcome.state.value
+    return f"{mark} {outcome.name:<{width}}  {word:<{STATE_WIDTH}}  {seconds:>6}  {outcome.detail}".rstrip()
 
 
 def _row(table: Table, outcome: Outcome) -> None:

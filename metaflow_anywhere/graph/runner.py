@@ -42,8 +42,9 @@ def bring_up(stage: Stage, progress: Progress) -> tuple[State, str]:
 
 
 def take_down(stage: Stage, progress: Progress) -> tuple[State, str]:
-    """Undo a stage."""
-    return State.DONE, stage.undo(progress)
+    """Undo a stage, if there is anything to undo."""
+    done = stage.undo(progress)
+    return (State.NOT_NEEDED, "nothing to undo") if done is None else (State.DONE, done)
 
 
 @dataclass

@@ -56,8 +56,8 @@ class Stage(Protocol):
     def work(self, progress: Progress) -> str:
         """Make the promise true; returns the sentence that says what is there now. Safe to call again."""
 
-    def undo(self, progress: Progress) -> str:
-        """Take the effect back as far as ``down`` means to; returns what was done. Safe to call again."""
+    def undo(self, progress: Progress) -> str | None:
+        """Take the effect back as far as ``down`` means to; returns what was done, if anything. Safe to call again."""
 
 
 class State(enum.Enum):

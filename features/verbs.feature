@@ -1,0 +1,64 @@
+Feature: The verbs of every day
+
+  Background:
+    Given the shared stack
+
+  Scenario: The client's settings are ready for a shell
+    When a shell evaluates "invoke env"
+    Then a metaflow client in that shell reads from the stack
+
+  Scenario: The client's settings are ready for programs and notebooks
+    When I run "invoke env --json"
+    Then it prints the same settings as JSON
+    When I run "invoke env --notebook"
+    Then it prints a "%env" line for each
+
+  Scenario: A command runs with them
+    When I run a command with "invoke run" that prints METAFLOW_SERVICE_URL and ends with status 7
+    Then the exit status is 7
+    And it prints "/service"
+
+  Scenario: A table of programs
+    When I run "invoke status"
+    Then it succeeds
+    And it lists database, service and proxy with state, address, pid, memory, uptime and answer
+
+  Scenario: Restart one program
+    When I run "invoke restart service"
+    Then it succeeds
+    And only the program service was restarted
+
+  Scenario: Logs
+    When I run "invoke logs service -n 5"
+    Then it succeeds
+    And it prints "GET /ping"
+
+  Scenario: An SQL prompt
+    When I run "invoke psql -- -Atc 'SELECT 40 + 2'"
+    Then it succeeds
+    And it prints "42"
+
+  Scenario: A doctor
+    When I run "invoke doctor"
+    Then it succeeds
+    And it prints "nothing to mend"
+
+  Scenario: The list shows the stages in the order of the graph
+    When I run "invoke --list"
+    Then the ten stages are listed in order, a line each
+
+  Scenario: The graph with the state of each stage
+    When I run "invoke graph"
+    Then it prints "● already up"
+    When I run "invoke graph --format svg"
+    Then it prints "<svg"
+
+  Scenario: Settings tell where they come from, and keep secrets
+    Given the variable MF_METADATA_DB_PSWD is "open-sesame"
+    When I run "invoke settings"
+    Then it prints "environment: MF_ROOT"
+    And it prints "********"
+    And it does not print "open-sesame"
+
+  Scenario: No secret where others can see it
+    Then no password is in a command line, a log, or a file that others can read

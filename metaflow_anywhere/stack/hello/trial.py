@@ -1,0 +1,50 @@
+"""Runs the bundled flow as a user would, in processes of its own, and reports what came back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from metaflow_anywhere.errors import AnywhereError
+
+HERE = Path(__file__).parent
+CARD_FOLDER = ".metaflow"  # cards are written below the working directory that has one
+
+
+def say_hello(environment: Mapping[str, str], datastore: Path, log: Path, say: Callable[[str], None]) -> None:
+    """Run the flow against the stack that ``environment`` points at; raises AnywhereError unless all reads back.
+
+    Works in the datastore's folder, so that nothing is left in the user's.
+    """
+    (datastore / CARD_FOLDER).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mfa-hello-") as scratch:
+        run_id = Path(scratch) / "run-id"
+        _step(
+            "the flow", [HERE / "flow.py", "--quiet", "run", "--run-id-file", run_id], environment, datastore, log, say
+        )
+        say(f"ran HelloAnywhere/{run_id.read_text().strip()}; reading it back through the Client API:")
+        _step("reading it back", [HERE / "check.py", run_id], environment, datastore, log, say)
+
+
+def _step(
+    what: str,
+    arguments: list[Path | str],
+    environment: Mapping[str, str],
+    folder: Path,
+    log: Path,
+    say: Callable[[str], None],
+) -> None:
+    command = [sys.executable, *map(str, arguments)]
+    with log.open("a", encoding="utf-8") as file:
+        done = subprocess.run(
+            command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=file, text=True, check=False
+        )
+        file.write(done.stdout)
+    for line in done.stdout.splitlines():
+        if line.startswith("  ✓") or line.startswith("  ✗"):
+            say(line)
+    if done.returncode != 0:
+        raise AnywhereError(f"hello: {what} failed", why=f"exit status {done.returncode}", log=log, run="invoke doctor")

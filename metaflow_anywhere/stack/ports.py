@@ -1,0 +1,96 @@
+"""Which TCP ports the stack's programs listen on: those asked for, or others where nobody asked and they are taken."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+FLEXIBLE = {"database": "database_port", "service": "metadata_port"}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one stack, all on loopback."""
+
+    database: int
+    service: int
+
+
+def assign(settings: Settings, record: Path, *, running: bool) -> Ports:
+    """The ports of this stack, written to ``record`` so that they stay while it runs and where they can afterwards.
+
+    A port that was asked for is taken or is an error; a default moves aside if something else listens there.
+    """
+    known = recorded(record)
+    found = {}
+    for name, setting in FLEXIBLE.items():
+        wanted = int(getattr(settings, setting))
+        before = getattr(known, name) if known else None
+        if running and before and (before == wanted or settings.is_default(setting)):
+            found[name] = before
+        elif settings.is_default(setting):
+            choices = [port for port in (before, wanted) if port]
+            found[name] = next((port for port in choices if is_free(port)), None) or free_port()
+        else:
+            require_free(wanted, f"{name}, setting {setting}", f"{settings.origins[setting]}")
+            found[name] = wanted
+    ports = Ports(**found)
+    if ports != known:
+        half = record.with_name(f".{record.name}.new")
+        half.write_text(json.dumps(asdict(ports)))
+        half.replace(record)
+    return ports
+
+
+def recorded(record: Path) -> Ports | None:
+    """What an earlier ``assign`` wrote, if it can be read."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Ports(**json.loads(record.read_text()))
+    return None
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on loopback ``port`` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Some loopback port that nobody uses at this moment."""
+    with socket.create_server((LOOPBACK, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def require_free(port: int, whose: str, origin: str = "") -> None:
+    """Raise AnywhereError, naming who listens there, unless ``port`` is free."""
+    if is_free(port):
+        return
+    holder = holder_of(port)
+    raise AnywhereError(
+        f"port {port} is taken ({whose})",
+        why=f"{holder or 'another program'} listens on it{f'; the port comes from {origin}' if origin else ''}",
+        run=f"invoke up --port {free_port()}" if whose.startswith("proxy") else "",
+    )
+
+
+def holder_of(port: int) -> str | None:
+    """The program that listens on loopback ``port``, as far as we may know it."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return f"{psutil.Process(one.pid).name()} (process {one.pid})"
+    return None

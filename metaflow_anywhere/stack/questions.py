@@ -1,0 +1,94 @@
+"""The questions by which each program is known to be ready: the ones its users ask, never whether a port is open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+import requests
+
+from metaflow_anywhere.edge import IDENTITY_PATH
+from metaflow_anywhere.stack.stack import Stack
+
+SERVICE_PREFIX = "/service"
+ANSWER_SECONDS = 5.0
+
+
+class NoAnswer(Exception):
+    """A program did not answer its question, because of the text."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program said, and in how many milliseconds."""
+
+    text: str
+    milliseconds: float
+
+
+def ask(question: Callable[[Stack], str], stack: Stack) -> Answer:
+    """Ask and time it; raises NoAnswer."""
+    began = time.perf_counter()
+    text = question(stack)
+    return Answer(text, (time.perf_counter() - began) * 1000)
+
+
+def ask_database(stack: Stack) -> str:
+    """A query on the table of flows, as the role that the services use."""
+    try:
+        with psycopg.connect(stack.conninfo()) as connection:
+            connection.execute("SELECT flow_id FROM flows_v3 LIMIT 1")
+            version = connection.info.server_version
+    except psycopg.Error as error:
+        raise NoAnswer(_first_line(error)) from None
+    return f"PostgreSQL {version // 10000}.{version % 10000} on 127.0.0.1:{stack.ports.database}"
+
+
+def ask_service(stack: Stack) -> str:
+    """The metadata service's ping, and a query that it runs."""
+    _get(f"{stack.service_url}/healthcheck", "UP")
+    version = _get(f"{stack.service_url}/ping", "pong").headers.get("METADATA_SERVICE_VERSION", "?")
+    return f"metadata service {version} on 127.0.0.1:{stack.ports.service}"
+
+
+def ask_proxy(stack: Stack) -> str:
+    """Each route through the proxy, and that the proxy is this stack's own."""
+    identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
+    if identity != stack.settings.stack_id:
+        raise NoAnswer(f"another program answers on port {stack.settings.port}")
+    _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
+    _get(f"{stack.proxy_url}/", "Metaflow")
+    return f"{stack.proxy_url}/"
+
+
+QUESTIONS: dict[str, Callable[[Stack], str]] = {
+    "database": ask_database,
+    "service": ask_service,
+    "proxy": ask_proxy,
+}
+
+
+def _get(url: str, expected: str) -> requests.Response:
+    session = requests.Session()
+    session.trust_env = False  # a proxy in the environment is not for loopback
+    try:
+        with session:
+            answer = session.get(url, timeout=ANSWER_SECONDS)
+    except requests.RequestException as error:
+        raise NoAnswer(f"{url}: {_cause(error)}") from None
+    if answer.status_code != 200 or expected not in answer.text:
+        raise NoAnswer(f"{url}: status {answer.status_code}, {answer.text.strip()[:80]!r}")
+    return answer
+
+
+def _cause(error: requests.RequestException) -> str:
+    if isinstance(error, requests.ConnectionError):
+        return "nobody listens" if "refused" in str(error) else "the connection broke"
+    return "no answer in time" if isinstance(error, requests.Timeout) else type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

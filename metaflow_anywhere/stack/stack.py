@@ -1,0 +1,207 @@
+"""One stack: its settings, folders, ports and programs, in one object that every stage and verb is given."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from metaflow_anywhere import __version__
+from metaflow_anywhere.edge import caddy_program, caddyfile
+from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.postgres import Account, Cluster, Programs, install
+from metaflow_anywhere.settings import Settings
+from metaflow_anywhere.stack import ports as port_book
+from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
+from metaflow_anywhere.stack.ports import LOOPBACK, Ports
+from metaflow_anywhere.stack.supervision import Program, Supervisor
+
+PAGE = Path(__file__).with_name("page")
+DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
+
+
+class Stack:
+    """The stack that ``settings`` describe. Making this object touches nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.stack_dir
+        self.sockets = settings.run_dir
+        self.database_socket = settings.run_dir / "db"
+        self.pgpass = self.folder / "secrets" / "pgpass"
+        self.port_record = self.folder / "ports.json"
+        self.caddyfile = self.folder / "Caddyfile"
+        self.supervisor = Supervisor(settings.stack_id, self.folder, settings.log_dir, settings.run_dir)
+
+    def log(self, program: str) -> Path:
+        """The log of ``program``."""
+        return self.settings.log_dir / f"{program}.log"
+
+    # ---- folders
+
+    def make_folders(self) -> None:
+        """Root and this machine's folders, each no more open than it must be. Raises AnywhereError naming the one.
+
+        Folders that are there already keep their modes: they may be somebody else's.
+        """
+        root = self.settings.root
+        if root.exists() and not root.is_dir():
+            raise AnywhereError(
+                f"MF_ROOT {root} is not a folder",
+                why=f"a file is in its place; the value comes from {self.settings.origins['root']}",
+                run=f"invoke up --root {root}.d",
+            )
+        passing = 0o711 if Account.for_this_process() else 0o700
+        wanted = [
+            (root, 0o755, "MF_ROOT"), (self.settings.datastore_dir, 0o755, "DATASTORE_DIR"),
+            (self.settings.state_dir, 0o755, "MF_STATE_DIR"), (self.folder, passing, "MF_STATE_DIR"),
+            (self.sockets, passing, "MF_STATE_DIR"), (self.settings.log_dir, 0o700, "MF_STATE_DIR"),
+            (self.database_socket, 0o700, "MF_STATE_DIR"),
+        ]  # fmt: skip
+        for folder, mode, name in wanted:
+            self._make_folder(folder, mode, name)
+        if account := Account.for_this_process():
+            account.owns(self.database_socket)
+
+    def _make_folder(self, folder: Path, mode: int, name: str) -> None:
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                folder.chmod(mode)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied", str(folder))
+            if folder == self.sockets and folder.stat().st_uid != os.geteuid():
+                raise PermissionError(13, "belongs to another user", str(folder))
+        except OSError as error:
+            raise AnywhereError(
+                f"{name} cannot be written: {folder}",
+                why=reason(error),
+                run=f"{name}=/a/folder/of/yours invoke up",
+            ) from error
+
+    # ---- parts
+
+    @functools.cached_property
+    def programs_of_postgres(self) -> Programs:
+        """PostgreSQL's programs, copied out of a closed wheel first where that is needed."""
+        return install(self.settings.state_dir)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The database cluster on this machine's disk."""
+        return Cluster(self.programs_of_postgres, self.settings.pgdata_dir)
+
+    @property
+    def data_exists(self) -> bool:
+        """Whether a database is there, without installing anything to find out."""
+        return (self.settings.pgdata_dir / "global" / "pg_control").is_file()
+
+    def passwords(self) -> dict[str, str]:
+        """The password of each database role."""
+        return ensure_passwords(self.pgpass, self.settings.database_password)
+
+    def wanted_passwords(self) -> dict[str, str]:
+        """What ``passwords`` would return, without making anything."""
+        chosen = self.settings.database_password
+        return {**read_passwords(self.pgpass), **({SERVICE_ROLE: chosen} if chosen else {})}
+
+    @functools.cached_property
+    def ports(self) -> Ports:
+        """This stack's ports: fixed while it runs, chosen before."""
+        return port_book.assign(self.settings, self.port_record, running=self.supervisor.alive())
+
+    @property
+    def known_ports(self) -> Ports | None:
+        """The ports of a stack that was brought up before; choosing none."""
+        return port_book.recorded(self.port_record)
+
+    def conninfo(self, role: str = SERVICE_ROLE, database: str = DATABASE) -> str:
+        """libpq connection string over the Unix socket; the password is in the file it names, not in it."""
+        return (
+            f"host={self.database_socket} port={self.ports.database} user={role} dbname={database} "
+            f"passfile={self.pgpass} connect_timeout=5 application_name=metaflow-anywhere"
+        )
+
+    # ---- addresses
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy as this machine reaches it."""
+        return f"http://{LOOPBACK}:{self.settings.port}"
+
+    @property
+    def service_url(self) -> str:
+        """The metadata service on its own port."""
+        return f"http://{LOOPBACK}:{self.ports.service}"
+
+    # ---- programs
+
+    def database_settings(self) -> dict[str, str]:
+        """What PostgreSQL is told about this place: loopback and our socket, nothing else."""
+        return {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.ports.database),
+            "unix_socket_directories": str(self.database_socket),
+            "unix_socket_permissions": "0700",
+        }
+
+    def database_program(self) -> Program:
+        """PostgreSQL in the foreground."""
+        settings = self.database_settings()
+        return Program(
+            "database",
+            self.programs_of_postgres.command("postgres", "-D", self.settings.pgdata_dir),
+            {"LC_ALL": "C", "PGDATA": str(self.settings.pgdata_dir)},
+            fingerprint=f"{self.programs_of_postgres.version} {sorted(settings.items())}",
+            stop_signal="INT",  # fast: without waiting for clients
+            stop_seconds=DATABASE_STOP_SECONDS,
+        )
+
+    def service_program(self) -> Program:
+        """The metadata service."""
+        return Program(
+            "service",
+            [sys.executable, "-m", "metaflow_anywhere.service", "--host", LOOPBACK, "--port", str(self.ports.service)],
+            {**self.database_environment(), "PYTHONUNBUFFERED": "1"},
+            fingerprint=__version__,
+        )
+
+    def database_environment(self) -> Mapping[str, str]:
+        """Where the database is, in the names that the official services know; the password stays in its file."""
+        return {
+            "MF_METADATA_DB_HOST": str(self.database_socket),
+            "MF_METADATA_DB_PORT": str(self.ports.database),
+            "MF_METADATA_DB_USER": SERVICE_ROLE,
+            "MF_METADATA_DB_NAME": DATABASE,
+            "PGPASSFILE": str(self.pgpass),
+        }
+
+    def proxy_program(self) -> Program:
+        """Caddy with our configuration."""
+        return Program(
+            "proxy",
+            [str(caddy_program()), "run", "--config", str(self.caddyfile), "--adapter", "caddyfile"],
+            {"XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)},
+            fingerprint=self.proxy_configuration(),
+        )
+
+    def proxy_configuration(self) -> str:
+        """The text of the Caddyfile."""
+        return caddyfile(
+            stack_id=self.settings.stack_id,
+            port=self.settings.port,
+            service=f"{LOOPBACK}:{self.ports.service}",
+            page=PAGE,
+        )
+
+    def all_programs(self) -> list[Program]:
+        """Every program of the stack, in the order of the graph."""
+        return [self.database_program(), self.service_program(), self.proxy_program()]
+
+    def ensure_supervisor(self, progress: Progress) -> None:
+        """Have a supervisor that knows all programs as they are now."""
+        self.make_folders()
+        self.supervisor.ensure(self.all_programs(), progress)

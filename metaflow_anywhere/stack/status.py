@@ -1,0 +1,84 @@
+"""How each program of a stack is, as a person or a script would ask."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psutil
+
+from metaflow_anywhere.stack.ports import LOOPBACK
+from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+from metaflow_anywhere.stack.stack import Stack
+
+
+@dataclass(frozen=True)
+class ProgramStatus:
+    """One program. ``memory`` in bytes (each shared page counted once), ``uptime`` in seconds, ``answer_ms`` of the
+    question that its users ask; None where there is nothing to tell."""
+
+    program: str
+    state: str
+    address: str
+    pid: int | None
+    memory: int | None
+    uptime: float | None
+    answer_ms: float | None
+    detail: str
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it runs and answers."""
+        return self.state == "up"
+
+
+def status(stack: Stack) -> list[ProgramStatus]:
+    """Every program of ``stack``, all asked at the same time."""
+    with ThreadPoolExecutor(len(QUESTIONS)) as pool:
+        return list(pool.map(lambda name: program_status(stack, name), QUESTIONS))
+
+
+def program_status(stack: Stack, name: str) -> ProgramStatus:
+    """One program of ``stack``."""
+    info = stack.supervisor.info(name)
+    if info is None or not info.running:
+        detail = "" if info is None or info.state == "STOPPED" else info.description
+        word = {"BACKOFF": "restarting", "FATAL": "failed", "EXITED": "restarting"}.get(
+            info.state if info else "", "down"
+        )
+        return ProgramStatus(name, word, "", None, None, None, None, detail)
+    try:
+        answer = ask(QUESTIONS[name], stack)
+        state, milliseconds, detail = "up", answer.milliseconds, answer.text
+    except NoAnswer as no:
+        state, milliseconds, detail = "no answer", None, str(no)
+    uptime = max(0.0, time.time() - info.since)
+    return ProgramStatus(name, state, address(stack, name), info.pid, memory(info.pid), uptime, milliseconds, detail)
+
+
+def address(stack: Stack, name: str) -> str:
+    """Where ``name`` listens."""
+    ports = stack.ports
+    number = {"database": ports.database, "service": ports.service, "proxy": stack.settings.port}[name]
+    return f"{LOOPBACK}:{number}"
+
+
+def memory(pid: int | None) -> int | None:
+    """Bytes of the process and all below it: the proportional set size where the system tells it, else resident."""
+    total = None
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.Error, OSError):
+            full = process.memory_full_info()
+            total = (total or 0) + int(getattr(full, "pss", 0) or full.rss)
+    return total
+
+
+def _tree(pid: int | None) -> Iterator[psutil.Process]:
+    if pid is not None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            yield process
+            yield from process.children(recursive=True)

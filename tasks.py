@@ -1,0 +1,28 @@
+"""What can be run: ``invoke --list``. The stages and verbs themselves are in the folder ``tasks`` beside this file.
+
+Python would let this file hide that folder. It becomes the folder's package instead: ``tasks.database`` is
+``tasks/database.py``, and both Invoke's loader and ``import tasks`` find the collection here.
+"""
+
+from pathlib import Path
+
+__path__ = [str(Path(__file__).with_name("tasks"))]
+
+from invoke import Collection  # the package must have its path first
+
+from metaflow_anywhere.graph import face
+from tasks import client, daily, database, doctor, edge, prepare, services, state
+
+VERBS = [
+    daily.up, daily.down, daily.restart, daily.status, daily.logs,
+    client.env, client.run, client.hello,
+    doctor.doctor, database.psql, daily.graph, doctor.settings,
+]  # fmt: skip
+STAGES = [
+    prepare.fetch_udocker, prepare.pull_images, database.restore_snapshot, database.init_schema, database.start_db,
+    services.start_service, services.start_ui, edge.proxy, state.sync, edge.tunnel,
+]  # fmt: skip
+
+face.list_in_order([task.name for task in [*VERBS, *STAGES]])
+face.allow_optional_positionals()
+namespace = Collection(*VERBS, *STAGES)

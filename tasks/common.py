@@ -1,0 +1,103 @@
+"""How a task is given its stack: the options that every task takes, and the layers of Invoke's configuration."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from invoke import Context, Task
+
+from metaflow_anywhere.graph import Goal, Stage, StageTask
+from metaflow_anywhere.graph.face import OptionalPositional
+from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError, resolve
+from metaflow_anywhere.stack import Stack
+
+OPTIONS = {
+    "root": "the directory worth keeping (MF_ROOT)",
+    "port": "the proxy's port (MF_PORT)",
+    "runtime": "embedded or udocker (MF_RUNTIME)",
+    "profile": "local, colab or remote; found automatically (MF_PROFILE)",
+    "set": "any other setting, as name=value; may be given several times",
+}
+
+
+def stage(*, needs: Sequence[StageTask] = ()) -> Callable[[Callable[..., Stage]], StageTask]:
+    """Decorator: ``body(stack)`` returning a Stage becomes a task that needs ``needs``."""
+    return _decorator(StageTask, pre=list(needs))
+
+
+def goal(*, needs: Sequence[StageTask] = (), undoes: Sequence[StageTask] = (), **keywords: Any) -> Callable[..., Goal]:
+    """Decorator: ``body(stack, ...)`` becomes a task that runs once its stages are up (or down)."""
+    return _decorator(Goal, pre=list(needs), undoes=undoes, **keywords)
+
+
+def verb(**keywords: Any) -> Callable[..., Task]:  # type: ignore[type-arg]
+    """Decorator: ``body(stack, ...)`` becomes a task without stages."""
+    return _decorator(Verb, **keywords)
+
+
+class Verb(Task):  # type: ignore[type-arg]
+    """A task whose positional argument, if it has a default, may be left out."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:
+        """As Invoke's, with OptionalPositional where a positional has a default, and no short forms of OPTIONS."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for number, one in enumerate(arguments):
+            if one.positional and one.default is not None:
+                arguments[number] = OptionalPositional(names=one.names, positional=True, help=one.help)
+            elif one.name in OPTIONS:
+                one.names = one.names[:1]
+        return arguments
+
+
+def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., Any]], Any]:  # type: ignore[type-arg]
+    helps = {**OPTIONS, **keywords.pop("help", {})}
+    keywords.setdefault("auto_shortflags", False)
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        own = list(inspect.signature(body).parameters.values())[1:]
+        wants_remainder = any(one.name == "remainder" for one in own)
+        context = inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        common = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in OPTIONS]
+
+        @functools.wraps(body)
+        def with_stack(c: Context, *args: Any, **options: Any) -> Any:
+            given = {name: options.pop(name, None) for name in OPTIONS}
+            if wants_remainder:
+                options["remainder"] = getattr(c, "remainder", "")
+            return body(Stack(settings_of(c, given)), *args, **options)
+
+        shown = [one for one in own if one.name != "remainder"]
+        with_stack.__signature__ = inspect.Signature([context, *shown, *common])  # type: ignore[attr-defined]
+        name = body.__name__.strip("_").replace("_", "-")
+        return klass(with_stack, name=name, iterable=["set"], help=helps, **keywords)
+
+    return decorate
+
+
+def settings_of(c: Context, given: dict[str, Any]) -> Settings:
+    """The settings, resolved from Invoke's configuration levels, the environment, and the options ``given``."""
+    options = {name: value for name, value in given.items() if name != "set"}
+    for pair in given.get("set") or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {pair}: a setting is given as name=value", run="invoke settings")
+        options[name.replace("-", "_")] = value
+    files, late = (_layers(c.config, names) for names in (("system", "user", "project"), ("runtime",)))
+    return resolve(files, options, late_files=late)
+
+
+def _layers(config: Any, names: Sequence[str]) -> list[Layer]:
+    """Those of Invoke's file levels that hold our section; Invoke keeps them apart under private names only."""
+    layers = []
+    for name in names:
+        values = getattr(config, f"_{name}", {}).get(SECTION)
+        if values is None:
+            continue
+        origin = f"file: {getattr(config, f'_{name}_path', None) or name}"
+        if not isinstance(values, dict):
+            raise SettingsError(f"'{SECTION}' is not a section with settings below it", why=f"it comes from {origin}")
+        layers.append(Layer(origin, values))
+    return layers

@@ -1,0 +1,127 @@
+"""The verbs of every day: up, down, restart, status, logs; and the picture of the graph."""
+
+import json as json_format
+import os
+import time
+from dataclasses import asdict
+
+from invoke import Exit
+from rich.console import Console
+
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph import Progress, Verdict, drawing
+from metaflow_anywhere.graph.tasks import graph_of, stages_of
+from metaflow_anywhere.stack import Stack, stages, status_table
+from metaflow_anywhere.stack.questions import QUESTIONS
+from metaflow_anywhere.stack.status import status as read_status
+from tasks.common import goal, verb
+from tasks.database import init_schema, restore_snapshot, start_db
+from tasks.edge import proxy, tunnel
+from tasks.prepare import fetch_udocker, pull_images
+from tasks.services import start_service, start_ui
+from tasks.state import sync
+
+STAGES = [
+    fetch_udocker, pull_images, restore_snapshot, init_schema, start_db,
+    start_service, start_ui, proxy, sync, tunnel,
+]  # fmt: skip
+PLAN_HELP = {"plan": "print what would be done and why, and do nothing", "serial": "one stage after the other"}
+POLL_SECONDS = 0.25
+
+
+@goal(needs=STAGES, help=PLAN_HELP)
+def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
+    """Bring the whole stack up; leave alone what is up already."""
+    console = Console(highlight=False)
+    console.print(
+        f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
+    )
+    console.print(
+        "next: [bold]invoke hello[/]   or   [bold]invoke run -- python my_flow.py run[/]   (to stop: invoke down)",
+        soft_wrap=True,
+    )
+
+
+@goal(undoes=STAGES, help=PLAN_HELP)
+def down(stack: Stack, plan: bool = False, serial: bool = False) -> None:
+    """Stop the whole stack; nothing is lost."""
+    Console(highlight=False).print(f"\ndown; everything is kept in {stack.settings.root}", soft_wrap=True)
+
+
+@verb(positional=["program"], help={"program": "database, service or proxy; all of them if left out"})
+def restart(stack: Stack, program: str = "") -> None:
+    """Stop and start one program, or all; wait for its answer."""
+    wanted = [known_program(program)] if program else list(QUESTIONS)
+    if not stack.supervisor.alive():
+        raise AnywhereError("the stack is not up", run="invoke up")
+    kinds = {kind.program_name: kind for kind in (stages.StartDatabase, stages.StartService, stages.StartProxy)}
+    for name in reversed(wanted):
+        stack.supervisor.stop(name)
+    for name in wanted:
+        print(f"{name}: {kinds[name](stack).work(Progress(print))}")
+
+
+@verb(help={
+    "json": "for scripts", "wait": "wait until it is healthy", "timeout": "how long to wait, in seconds",
+})  # fmt: skip
+def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 60) -> None:
+    """How each program is; exit status 0 only if all is well."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = read_status(stack)
+        healthy = all(one.healthy for one in found)
+        if healthy or not wait or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    if json:
+        document = {"healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url}
+        print(json_format.dumps({**document, "programs": [asdict(one) for one in found]}, indent=2))
+    else:
+        status_table.show(stack, found)
+    if not healthy:
+        raise Exit(code=1)
+
+
+@verb(
+    positional=["program"],
+    auto_shortflags=True,
+    help={
+        "program": "database, service, proxy, supervisord or hello; all of them if left out",
+        "follow": "go on as lines are written",
+        "n": "how many lines of each",
+    },
+)
+def logs(stack: Stack, program: str = "", follow: bool = False, n: int = 40) -> None:
+    """The last lines of the programs' logs."""
+    folder = stack.settings.log_dir
+    found = sorted(folder.glob("*.log")) if folder.is_dir() else []
+    if program:
+        names = [path.stem for path in found]
+        if program not in names:
+            raise AnywhereError(
+                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}", run="invoke up"
+            )
+        found = [folder / f"{program}.log"]
+    if not found:
+        raise AnywhereError("no logs yet", why=f"nothing in {folder}", run="invoke up")
+    words = ["tail", "-n", str(n), *(["-F"] if follow else []), *map(str, found)]
+    os.execvp("tail", words)  # noqa: S606
+
+
+@verb(help={"format": "text, mermaid, dot or svg"})
+def graph(stack: Stack, format: str = "text") -> None:
+    """Draw the stages, what runs side by side, and how each is."""
+    if format not in drawing.FORMATS:
+        raise AnywhereError(f"no format '{format}'", why=f"there are: {', '.join(drawing.FORMATS)}")
+    tasks = stages_of(up)
+    verdicts: dict[str, Verdict] = {}
+    if stack.supervisor.alive():
+        verdicts = {name: stages.BY_NAME[name](stack).check() for name in tasks}
+    print(drawing.FORMATS[format](graph_of(tasks), verdicts))
+
+
+def known_program(name: str) -> str:
+    """``name`` if it is a program of the stack; raises AnywhereError otherwise."""
+    if name not in QUESTIONS:
+        raise AnywhereError(f"no program '{name}'", why=f"there are: {', '.join(QUESTIONS)}")
+    return name

@@ -1,0 +1,121 @@
+"""The steps that many scenarios share, in the words of features/."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from pytest_bdd import given, parsers, then, when
+
+from tests.acceptance.place import Place, new_place, words
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Path]:
+    """One installation for all stacks of the test run, so that the database template is made once."""
+    with tempfile.TemporaryDirectory(prefix="mfa-state-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def shared_place(installation: Path) -> Iterator[Place]:
+    """A stack that is up for all scenarios that leave it as it is."""
+    with new_place(installation) as place:
+        up = place.invoke("up")
+        assert up.status == 0, up.printed
+        yield place
+
+
+@pytest.fixture
+def fresh_place(installation: Path) -> Iterator[Place]:
+    """A place for one scenario."""
+    with new_place(installation) as place:
+        yield place
+
+
+@given("the shared stack", target_fixture="place")
+def the_shared_stack(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(shared_place, "variables", dict(shared_place.variables))
+    assert shared_place.invoke("status", "--wait").status == 0, shared_place.last.printed
+    return shared_place
+
+
+@given("an empty root", target_fixture="place")
+def an_empty_root(fresh_place: Place) -> Place:
+    return fresh_place
+
+
+@given("a stack that is up", target_fixture="place")
+def a_stack_that_is_up(fresh_place: Place) -> Place:
+    up = fresh_place.invoke("up")
+    assert up.status == 0, up.printed
+    fresh_place.notes["pids"] = fresh_place.pids()
+    return fresh_place
+
+
+@given(parsers.parse('the variable {name} is "{value}"'))
+def the_variable_is(place: Place, name: str, value: str) -> None:
+    place.variables[name] = value
+
+
+@given(parsers.parse("a flow called {name} with a run"))
+def a_flow_with_a_run(place: Place, name: str) -> None:
+    for path in (f"flows/{name}", f"flows/{name}/run"):
+        answer = requests.post(f"{place.url}/service/{path}", json={"user_name": "tester"}, timeout=10)
+        assert answer.status_code == 200, answer.text
+
+
+@when(parsers.parse('I run "{command}"'))
+def i_run(place: Place, command: str) -> None:
+    place.run(*words(command, {"elsewhere": str(place.folder / "elsewhere")}))
+
+
+@then("it succeeds")
+def it_succeeds(place: Place) -> None:
+    assert place.last.status == 0, place.last.printed
+
+
+@then(parsers.parse("the exit status is {status:d}"))
+def the_exit_status_is(place: Place, status: int) -> None:
+    assert place.last.status == status, place.last.printed
+
+
+@then(parsers.parse('it prints "{text}"'))
+def it_prints(place: Place, text: str) -> None:
+    assert text in place.last.printed
+
+
+@then(parsers.parse('it does not print "{text}"'))
+def it_does_not_print(place: Place, text: str) -> None:
+    assert text not in place.last.printed
+
+
+@then('"invoke status" says that every program is healthy')
+def every_program_is_healthy(place: Place) -> None:
+    assert place.invoke("status").status == 0, place.last.printed
+
+
+@then("no program was restarted")
+def no_program_was_restarted(place: Place) -> None:
+    assert place.pids() == place.notes["pids"]
+
+
+@then("no program of the stack is left")
+@then("nothing is running")
+def nothing_is_running(place: Place) -> None:
+    assert place.processes() == []
+
+
+@then("root is still empty")
+def root_is_still_empty(place: Place) -> None:
+    assert not place.root.exists() or not list(place.root.iterdir())
+
+
+@then(parsers.parse("the run of {flow} is still there"))
+def the_run_is_still_there(place: Place, flow: str) -> None:
+    answer = requests.get(f"{place.url}/service/flows/{flow}/runs", timeout=10)
+    assert len(answer.json()) == 1, answer.text

@@ -1,0 +1,54 @@
+"""Steps of features/up_and_down.feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from pytest_bdd import parsers, scenarios, then, when
+
+from tests.acceptance.place import Place, new_place
+
+scenarios("up_and_down.feature")
+
+
+@pytest.fixture
+def second_place(installation: Path) -> Iterator[Place]:
+    with new_place(installation) as place:
+        yield place
+
+
+@then("it prints the URL and what to do next")
+def it_prints_the_url(place: Place) -> None:
+    assert place.url in place.last.out
+    assert "next: invoke hello" in place.last.out
+
+
+@then("the page at the URL says that Metaflow is up")
+def the_page_says_so(place: Place) -> None:
+    page = requests.get(place.url, timeout=10)
+    assert page.status_code == 200
+    assert "Metaflow, anywhere" in page.text
+
+
+@then(parsers.parse("the program {program} is {state}"))
+def the_program_is(place: Place, program: str, state: str) -> None:
+    assert place.status()[program]["state"] == state
+
+
+@when("I bring up a second stack with another root and port")
+def a_second_stack(place: Place, second_place: Place) -> None:
+    place.last = second_place.invoke("up")
+
+
+@then("the second stack knows no flow")
+def the_second_stack_knows_no_flow(second_place: Place) -> None:
+    assert requests.get(f"{second_place.url}/service/flows", timeout=10).json() == []
+
+
+@then('the database is in "{elsewhere}"')
+def the_database_is_elsewhere(place: Place) -> None:
+    place.variables["MF_ROOT"] = str(place.folder / "elsewhere")  # for the clean-up too
+    assert (place.folder / "elsewhere" / "pgdata" / "PG_VERSION").exists()
