@@ -1,0 +1,106 @@
+"""The command line: ``python -m metaflow_anywhere.service``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvloop
+from aiohttp import web
+
+from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.database.settings import SettingsError
+from metaflow_anywhere.service.access_log import AccessLog
+from metaflow_anywhere.service.router import Router
+from metaflow_anywhere.service.routes import ROUTES
+from metaflow_anywhere.service.server import Server
+from metaflow_anywhere.service.settings import ServiceSettings
+
+DESCRIPTION = """\
+Run the Metaflow metadata service in the foreground until SIGTERM or Ctrl-C.
+
+It waits for a database that is not there yet: until then, and while it is away, requests are answered with 503 and
+Retry-After.
+"""
+ENVIRONMENT = """\
+environment:
+  MF_METADATA_HOST, MF_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8080)
+  PATH_PREFIX                          serve everything under this path (none)
+  MF_METADATA_DB_HOST                  the database's host, or the directory of its Unix socket (localhost)
+  MF_METADATA_DB_PORT, _USER, _NAME    (5432, postgres, postgres)
+  MF_METADATA_DB_PSWD                  without it, the file that PGPASSFILE names is asked
+  MF_METADATA_DB_DSN                   a libpq connection string in the place of all these
+  MF_METADATA_DB_SSL_MODE, _SSL_CERT_PATH, _SSL_KEY_PATH, _SSL_ROOT_CERT_PATH
+  MF_METADATA_DB_POOL_MAX              connections to the database (10)
+  MF_METADATA_DB_TIMEOUT               seconds a statement may take (60)
+"""
+STOP_SECONDS = 0.7  # what is under way at SIGTERM may take this long to finish
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m metaflow_anywhere.service",
+        description=DESCRIPTION,
+        epilog=ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", help="the address to listen on")
+    parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port)
+        listening = _listen(settings)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    uvloop.run(serve(settings, listening))
+    return 0
+
+
+def _listen(settings: ServiceSettings) -> socket.socket:
+    """The listening socket. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {reason}") from None
+
+
+async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
+    """Answer on ``listening`` until SIGTERM or SIGINT."""
+    database = settings.database
+    pool = Pool(
+        database.conninfo,
+        size=database.pool_size,
+        wait_seconds=database.wait_seconds,
+        statement_seconds=database.statement_seconds,
+    )
+    access_log = AccessLog(sys.stdout)
+    server = Server(Router(ROUTES, settings.prefix), pool, access_log)
+    runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host, port = listening.getsockname()[:2]
+    logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
+    await stopping.wait()
+    await runner.cleanup()
+    await pool.close()
+    access_log.flush()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

@@ -1,0 +1,97 @@
+"""Request bodies: parsed, and refused with one sentence where they are not what an endpoint takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from metaflow_anywhere.service.messages import bad_request
+
+SMALLEST, LARGEST_ATTEMPT = 0, 32767  # a smallint column
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object. Raises a 400."""
+    document = _parse(body)
+    if not isinstance(document, dict):
+        raise bad_request("the body must be a JSON object")
+    return document
+
+
+def parse_rows(body: bytes, strings: Iterable[str], scalars: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The body as a JSON array of objects. Raises a 400.
+
+    Of each object ``strings`` are strings, ``scalars`` also numbers or booleans (stored as their text); each of them
+    may be null or absent.
+    """
+    document = _parse(body)
+    if not isinstance(document, list):
+        raise bad_request("the body must be a JSON array of objects")
+    for place, row in enumerate(document):
+        if not isinstance(row, dict):
+            raise bad_request(f"item {place} of the body must be a JSON object")
+        for name in strings:
+            if not isinstance(row.get(name, ""), str | None):
+                raise bad_request(f"{name} of item {place} must be a string")
+        for name in scalars:
+            if isinstance(row.get(name), list | dict):
+                raise bad_request(f"{name} of item {place} must be a string")
+        for name in ("tags", "system_tags"):
+            _check_tags(name, row.get(name), f" of item {place}")
+    return document
+
+
+def created_by(document: dict[str, Any]) -> dict[str, Any]:
+    """``user_name`` and both lists of tags of a create request, as query parameters. Raises a 400."""
+    user_name = document.get("user_name")
+    if not isinstance(user_name, str | None):
+        raise bad_request("user_name must be a string")
+    return {
+        "user_name": user_name,
+        "tags": _tags(document, "tags"),
+        "system_tags": _tags(document, "system_tags"),
+    }
+
+
+def given_name(document: dict[str, Any], key: str) -> str | None:
+    """The name a scheduler chose, under ``key``; None if absent. Raises a 400."""
+    name = document.get(key)
+    if name is None:
+        return None
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise bad_request(f"{key} must be a string")
+    return str(name)
+
+
+def check_attempt(value: object, place: int) -> None:
+    """Raise a 400 unless ``value`` is an attempt: an integer of a smallint column, or its text, or null."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:9])
+    if value is not None and (
+        not isinstance(value, int) or isinstance(value, bool) or not SMALLEST <= value <= LARGEST_ATTEMPT
+    ):
+        raise bad_request(f"attempt_id of item {place} must be an integer from {SMALLEST} to {LARGEST_ATTEMPT}")
+
+
+def _tags(document: dict[str, Any], name: str) -> str | None:
+    tags = document.get(name)
+    _check_tags(name, tags, "")
+    return None if tags is None else json.dumps(tags)
+
+
+def _check_tags(name: str, tags: object, where: str) -> None:
+    if tags is None:
+        return
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise bad_request(f"{name}{where} must be a list of strings")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise bad_request("the body is nested too deeply") from None
+    except ValueError as error:
+        reason = getattr(error, "msg", "it is not UTF-8 text")
+        raise bad_request(f"the body is not JSON: {reason}") from None

@@ -1,0 +1,57 @@
+"""Metadata of tasks: append rows, list a task's or a run's."""
+
+from __future__ import annotations
+
+from metaflow_anywhere.service.bodies import parse_rows
+from metaflow_anywhere.service.documents import IN_RUN, IN_TASK, METADATA, NOW_MS, RUN, THE_TASK
+from metaflow_anywhere.service.lists import Listing, send_list
+from metaflow_anywhere.service.messages import Call, Refusal, Reply, encoded, one_row
+
+STRINGS = ("field_name", "type", "user_name")
+SCALARS = ("value",)  # the official client sends the number of an attempt as a number
+
+# All rows in one statement; one that no column can hold is left out and not counted, as clients expect.
+CREATE = f"""
+    WITH {RUN}, {THE_TASK},
+    made AS (
+        INSERT INTO metadata_v3 (flow_id, run_number, run_id, step_name, task_id, task_name,
+            field_name, value, type, user_name, ts_epoch, tags, system_tags)
+        SELECT %(flow)s, run.run_number, run.run_id, %(step)s, task.task_id, task.task_name,
+            coalesce(field_name, ' '), coalesce(value, ' '), coalesce(type, ' '), coalesce(user_name, ' '), {NOW_MS},
+            tags, system_tags
+        FROM run, task, jsonb_to_recordset(%(rows)s::jsonb)
+            AS sent (field_name text, value text, type text, user_name text, tags jsonb, system_tags jsonb)
+        WHERE greatest(length(field_name), length(type), length(user_name), 0) <= 255
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM task), (SELECT count(*) FROM made)
+"""
+_ORDER = (("ts_epoch", "bigint"), ("id", "bigint"))
+_IN_RUN = f"FROM metadata_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
+OF_RUN = Listing(f"WITH {RUN}", METADATA, _IN_RUN, _ORDER)
+OF_TASK = Listing(
+    f"WITH {RUN}, {THE_TASK}", METADATA, f"{_IN_RUN} AND step_name = %(step)s AND task_id = {IN_TASK}", _ORDER
+)
+
+
+async def create_metadata(call: Call) -> Reply:
+    """How many rows were stored; 400 without their task."""
+    parse_rows(call.body, STRINGS, SCALARS)
+    return counted("metadata_created", await one_row(call.pool, CREATE, {**call.address(), "rows": call.text()}))
+
+
+def counted(key: str, row: tuple[bool, int] | tuple[object, ...] | None) -> Reply:
+    """The answer to a list of new rows: how many were stored, or 400 if the task is unknown."""
+    if row is None or not row[0]:
+        raise Refusal(400, {"message": "need to register run_id and task_id first"})
+    return Reply(encoded({key: row[1]}))
+
+
+async def list_task_metadata(call: Call) -> Reply:
+    """All metadata of a task, newest first, or a page of it."""
+    return await send_list(call, OF_TASK, call.address())
+
+
+async def list_run_metadata(call: Call) -> Reply:
+    """All metadata of a run, newest first, or a page of it."""
+    return await send_list(call, OF_RUN, call.address())

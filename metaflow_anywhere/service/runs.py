@@ -1,0 +1,98 @@
+"""Runs: create one, read one, list a flow's, and the sign of life of one."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from metaflow_anywhere.database.ids import is_number
+from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
+from metaflow_anywhere.service.documents import HEARTBEAT_SECONDS, NEW_RUN, NOW_MS, NOW_SECONDS, RUN_NUMBER, RUN_ROW
+from metaflow_anywhere.service.lists import Listing, send_list
+from metaflow_anywhere.service.messages import (
+    Call,
+    Reply,
+    bad_request,
+    encoded,
+    found_document,
+    no_such_parent,
+    one_document,
+    one_row,
+)
+
+FIRST_BEATING_CLIENTS = ((1, 14, 0), (2, 2, 12))  # of each line of releases: the first that sends heartbeats
+VERSION_TAG = "metaflow_version:"
+WAIT = encoded(json.dumps({"wait_time_in_seconds": HEARTBEAT_SECONDS}))  # encoded twice: clients decode it twice
+
+CREATE = f"""
+    INSERT INTO runs_v3 (flow_id, run_id, user_name, ts_epoch, tags, system_tags, last_heartbeat_ts)
+    SELECT flow_id, %(run_id)s, %(user_name)s, {NOW_MS}, %(tags)s::jsonb, %(system_tags)s::jsonb,
+        CASE WHEN %(beats)s::boolean THEN {NOW_SECONDS} END
+    FROM flows_v3 WHERE flow_id = %(flow)s
+    RETURNING {NEW_RUN}
+"""
+READ = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_number = {RUN_NUMBER}"
+LIST = Listing("", RUN_ROW, "FROM runs_v3 WHERE flow_id = %(flow)s", (("ts_epoch", "bigint"), ("run_number", "bigint")))
+REFRESH_RUN = f"""
+    UPDATE runs_v3 SET last_heartbeat_ts = {NOW_SECONDS}
+    WHERE flow_id = %(flow)s AND run_number = {RUN_NUMBER}
+        AND (last_heartbeat_ts IS NULL OR last_heartbeat_ts <= {NOW_SECONDS} - {HEARTBEAT_SECONDS})
+"""
+BEAT = f"""
+    WITH refreshed AS ({REFRESH_RUN})
+    SELECT EXISTS (SELECT FROM runs_v3 WHERE flow_id = %(flow)s AND run_number = {RUN_NUMBER})
+"""
+
+
+async def create_run(call: Call) -> Reply:
+    """The new run; 404 without its flow, 409 if its name is taken."""
+    document = parse_object(call.body)
+    created = created_by(document)
+    name = given_name(document, "run_number")
+    if name is not None and is_number(name):
+        raise bad_request("provided run_id may not be a numeric")
+    parameters = {**call.address(), **created, "run_id": name, "beats": sends_heartbeats(document.get("system_tags"))}
+    body = await one_document(call.pool, CREATE, parameters)
+    if body is None:
+        raise no_such_parent("runs_v3", f"(flow_id)=({call.parts['flow']})")
+    return Reply(body)
+
+
+async def read_run(call: Call) -> Reply:
+    """The run, or 404."""
+    return await found_document(call.pool, READ, call.address())
+
+
+async def list_runs(call: Call) -> Reply:
+    """All runs of a flow, or a page of them."""
+    return await send_list(call, LIST, call.address())
+
+
+async def beat_run(call: Call) -> Reply:
+    """Note that the run is alive, and say when to tell again; 404 only if there is no such run."""
+    return heard(await one_row(call.pool, BEAT, call.address()))
+
+
+def heard(row: tuple[Any, ...] | None) -> Reply:
+    """The answer to a heartbeat; ``row`` says whether there is what it was for."""
+    return Reply(WAIT, status=200 if row and row[0] else 404)
+
+
+def sends_heartbeats(system_tags: list[str] | None) -> bool:
+    """Whether a client with these system tags will send heartbeats, as far as its version tells.
+
+    Without any tags, or with a version that cannot be read, it is taken to; with tags but no version it is not
+    (wire contract, 2.3).
+    """
+    if system_tags is None:
+        return True
+    version = next((tag[len(VERSION_TAG) :] for tag in system_tags if tag.startswith(VERSION_TAG)), None)
+    if version is None:
+        return False
+    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version, re.ASCII)
+    if numbers is None:
+        return True
+    parsed = tuple(int(number or 0) for number in numbers.groups())
+    old, new = FIRST_BEATING_CLIENTS
+    return parsed >= (new if parsed[0] >= new[0] else old)

@@ -1,0 +1,163 @@
+"""The HTTP side: one aiohttp server whose every request becomes a call, a reply and a line in the access log.
+
+aiohttp's low-level server: its application layer (URL objects, resources, middlewares) takes half of the time of a
+request here, and nothing of it is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+
+import psycopg
+from aiohttp import web
+from psycopg import errors
+
+from metaflow_anywhere.database.pool import Pool, Unavailable
+from metaflow_anywhere.service.access_log import AccessLog
+from metaflow_anywhere.service.admin import VERSION
+from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
+from metaflow_anywhere.service.router import Match, Router
+
+MAX_BODY_BYTES = 16 * 2**20  # a resumed foreach of thousands of tasks sends its metadata in one body
+SEND_SECONDS = 60.0  # how long a reader may leave a chunk of a list unread
+VERSION_HEADER = "METADATA_SERVICE_VERSION"
+PROBLEM = {
+    "traceback": "",  # clients find the key, and no traceback of ours
+    "detail": "an error of the service, described in its log",
+    "status": 500,
+    "title": "Internal Server Error",
+    "type": "about:blank",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Answers requests by ``router`` on ``pool``."""
+
+    def __init__(self, router: Router, pool: Pool, access_log: AccessLog) -> None:
+        self._router = router
+        self._pool = pool
+        self._access_log = access_log
+
+    def aiohttp_server(self) -> web.Server:
+        """The thing aiohttp's runner runs."""
+        return web.Server(self._answer, request_factory=_make_request, access_log=None)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        status = 499  # the client went away: nobody sees an answer
+        try:
+            response = await self._respond(request)
+            status = response.status
+            return response
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            self._access_log.write(request.remote, request.method, request.raw_path, status, milliseconds)
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            match = self._router.match(request.rel_url.raw_path)
+        except Refusal as refusal:
+            return _response(_refused(refusal), {})
+        route = match.routes.get(request.method)
+        if route is None:
+            return _no_route(match)
+        headers = {VERSION_HEADER: VERSION} if route.tells_version else {}
+        try:
+            body = await request.read()
+            query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
+            reply = await route.handler(Call(self._pool, match.parts, query, body))
+        except web.HTTPRequestEntityTooLarge:
+            reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
+        except Exception as error:  # whatever it is, the client gets an answer, and never a traceback
+            reply = _failed(error, request)
+            if reply.status == 500:
+                headers = {}
+        if reply.chunks is None:
+            return _response(reply, headers)
+        return await _stream(request, reply, headers)
+
+
+def _make_request(message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]  # aiohttp's own types are private
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def _response(reply: Reply, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        body=reply.body, status=reply.status, headers={"Content-Type": reply.content_type, **headers, **reply.headers}
+    )
+
+
+async def _stream(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Send a body as it comes; if it cannot be finished the connection is cut, so that no client takes it for whole."""
+    assert reply.chunks is not None
+    response = web.StreamResponse(headers={"Content-Type": reply.content_type, **headers, **reply.headers})
+    await response.prepare(request)
+    try:
+        async for chunk in reply.chunks:
+            await asyncio.wait_for(response.write(chunk), SEND_SECONDS)
+        await response.write_eof()
+    except (psycopg.Error, Unavailable, TimeoutError, asyncio.TimeoutError, ConnectionError) as error:
+        log.warning("%s %s was cut off: %s", request.method, request.raw_path, error)
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+def _no_route(match: Match) -> web.Response:
+    if match.routes:
+        return web.Response(
+            status=405, text="405: Method Not Allowed", headers={"Allow": ",".join(sorted(match.routes))}
+        )
+    return web.Response(status=404, text="404: Not Found")
+
+
+def _refused(refusal: Refusal) -> Reply:
+    return Reply(encoded(refusal.document), status=refusal.status)
+
+
+def _failed(error: Exception, request: web.BaseRequest) -> Reply:
+    """The answer to a request whose handler raised."""
+    match error:
+        case Refusal():
+            reply = _refused(error)
+        case Unavailable():
+            reply = _try_again(str(error), error.retry_seconds)
+        case errors.UniqueViolation():
+            reply = _database_error(409, error)
+        case errors.ForeignKeyViolation():
+            reply = _database_error(404, error)
+        case errors.QueryCanceled():
+            reply = _refused(Refusal(500, json.dumps({"err_msg": {"type": "timeout error"}})))
+        case psycopg.DataError() | errors.StatementTooComplex() | UnicodeError():
+            reply = _refused(bad_request(_sentence(error)))
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            reply = _try_again("the connection to the database was lost", 1)
+        case psycopg.Error():
+            reply = _database_error(500, error)
+        case _:
+            log.error("%s %s failed", request.method, request.raw_path, exc_info=error)
+            return Reply(encoded(PROBLEM), status=500)
+    if reply.status >= 500:
+        log.warning("%s %s: %s", request.method, request.raw_path, _sentence(error))
+    return reply
+
+
+def _try_again(sentence: str, seconds: int) -> Reply:
+    return Reply(encoded(sentence), status=503, headers={"Retry-After": str(seconds)})
+
+
+def _database_error(status: int, error: psycopg.Error) -> Reply:
+    message = error.diag.message_primary or _sentence(error)
+    return _refused(database_refusal(status, error.sqlstate or "", message, error.diag.message_detail or ""))
+
+
+def _sentence(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,107 @@
+"""Tasks: create one, read one, list a step's, find some by their metadata, and the sign of life of one."""
+
+from __future__ import annotations
+
+from metaflow_anywhere.database.ids import is_number
+from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
+from metaflow_anywhere.service.documents import (
+    HEARTBEAT_SECONDS,
+    IN_RUN,
+    NOW_MS,
+    NOW_SECONDS,
+    RUN,
+    TASK,
+    TASK_ID,
+)
+from metaflow_anywhere.service.lists import Listing, send_all, send_list
+from metaflow_anywhere.service.messages import (
+    Call,
+    Refusal,
+    Reply,
+    found_document,
+    no_such_parent,
+    one_document,
+    one_row,
+)
+from metaflow_anywhere.service.runs import REFRESH_RUN, heard, sends_heartbeats
+
+# A new task is a sign of life of its run.
+CREATE = f"""
+    WITH {RUN},
+    step AS (SELECT FROM steps_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN} AND step_name = %(step)s),
+    refreshed AS ({REFRESH_RUN} AND EXISTS (SELECT FROM step))
+    INSERT INTO tasks_v3
+        (flow_id, run_number, run_id, step_name, task_name, user_name, ts_epoch, tags, system_tags, last_heartbeat_ts)
+    SELECT %(flow)s, run_number, run_id, %(step)s, %(task_name)s, %(user_name)s, {NOW_MS},
+        %(tags)s::jsonb, %(system_tags)s::jsonb, CASE WHEN %(beats)s::boolean THEN {NOW_SECONDS} END
+    FROM run WHERE EXISTS (SELECT FROM step)
+    RETURNING {TASK}
+"""
+IN_TASKS = f"FROM tasks_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN} AND step_name = %(step)s"
+READ = f"WITH {RUN} SELECT {TASK} {IN_TASKS} AND task_id = {TASK_ID}"
+LIST = Listing(f"WITH {RUN}", TASK, IN_TASKS, (("ts_epoch", "bigint"), ("task_id", "bigint")))
+# Distinct tasks, so the table of tasks is walked and each asks whether it has such a row.
+FILTERED = Listing(
+    f"WITH {RUN}",
+    """to_json(flow_id || '/' || coalesce(run_id, run_number::text) || '/' || step_name || '/'
+        || coalesce(task_name, task_id::text))::text""",
+    f"""{IN_TASKS} AND EXISTS (
+        SELECT FROM metadata_v3 m
+        WHERE m.flow_id = %(flow)s AND m.run_number = {IN_RUN} AND m.step_name = %(step)s
+            AND m.task_id = tasks_v3.task_id
+            AND (%(field)s::text IS NULL OR m.field_name = %(field)s)
+            AND (%(pattern)s::text IS NULL OR m.value ~ %(pattern)s))""",
+    (("task_id", "bigint"),),
+    ascending=True,
+)
+BEAT = f"""
+    WITH {RUN}, refreshed_run AS ({REFRESH_RUN}),
+    task AS (SELECT task_id AS id {IN_TASKS} AND task_id = {TASK_ID}),
+    refreshed_task AS (
+        UPDATE tasks_v3 SET last_heartbeat_ts = {NOW_SECONDS} WHERE task_id = (SELECT id FROM task)
+            AND (last_heartbeat_ts IS NULL OR last_heartbeat_ts <= {NOW_SECONDS} - {HEARTBEAT_SECONDS})
+    )
+    SELECT EXISTS (SELECT FROM task)
+"""
+
+
+async def create_task(call: Call) -> Reply:
+    """The new task; 404 without its step, 409 if its name is taken."""
+    document = parse_object(call.body)
+    created = created_by(document)
+    name = given_name(document, "task_id")
+    if name is not None and is_number(name):
+        raise Refusal(400, {"message": "provided task_name may not be a numeric"})
+    parameters = {
+        **call.address(),
+        **created,
+        "task_name": name,
+        "beats": sends_heartbeats(document.get("system_tags")),
+    }
+    body = await one_document(call.pool, CREATE, parameters)
+    if body is None:
+        key = ", ".join(call.parts[part] for part in ("flow", "run", "step"))
+        raise no_such_parent("tasks_v3", f"(flow_id, run_number, step_name)=({key})")
+    return Reply(body)
+
+
+async def read_task(call: Call) -> Reply:
+    """The task, or 404."""
+    return await found_document(call.pool, READ, call.address())
+
+
+async def list_tasks(call: Call) -> Reply:
+    """All tasks of a step, or a page of them."""
+    return await send_list(call, LIST, call.address())
+
+
+async def beat_task(call: Call) -> Reply:
+    """Note that the task, and so its run, is alive, and say when to tell again; 404 only if there is no such task."""
+    return heard(await one_row(call.pool, BEAT, call.address()))
+
+
+async def list_filtered_tasks(call: Call) -> Reply:
+    """The path specifications of the step's tasks with a metadata row of that field whose value matches a pattern."""
+    asked = dict(call.query)
+    parameters = {**call.address(), "field": asked.get("metadata_field_name"), "pattern": asked.get("pattern")}
+    return await send_all(call.pool, FILTERED, parameters)
