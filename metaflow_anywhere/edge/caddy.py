@@ -27,13 +27,17 @@ def caddy_program() -> Path:
     return Path(found)
 
 
-def caddyfile(*, stack_id: str, port: int, service: str, page: Path) -> str:
-    """The configuration: loopback only, one port.
+def caddyfile(*, stack_id: str, port: int, service: str, page: Path, public_host: str | None = None) -> str:
+    """The configuration: loopback only, one port, and only under names that are ours (``public_host`` among them).
+
+    A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421.
 
     ``/service/`` goes to the metadata service at ``service`` (host:port), whose prefix it takes off; ``/`` is the
     folder ``page``. A request that meets a service in the middle of a restart waits for it, and what fails all the
     same is told as 503 with Retry-After, which Metaflow's client tries again (a plain 502 would end its flow).
     """
+    hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
+    names = ", ".join(f"http://{host}:{port}" for host in hosts)
     text = f"""{{
     admin off
     persist_config off
@@ -49,7 +53,7 @@ def caddyfile(*, stack_id: str, port: int, service: str, page: Path) -> str:
     }}
 }}
 
-http://127.0.0.1:{port}, http://localhost:{port} {{
+{names} {{
     bind 127.0.0.1
     header -Server
 
@@ -81,6 +85,11 @@ http://127.0.0.1:{port}, http://localhost:{port} {{
         header Retry-After 1
         respond "the service behind this path is not answering; it is being restarted" 503
     }}
+}}
+
+http://:{port} {{
+    bind 127.0.0.1
+    respond "no stack is served under this name; if it is yours, set UI_EXT_URL to it" 421
 }}
 """
     return text.replace("    ", "\t")  # as `caddy fmt` has it; it complains of anything else at each start

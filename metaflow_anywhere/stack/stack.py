@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -195,6 +196,7 @@ class Stack:
             port=self.settings.port,
             service=f"{LOOPBACK}:{self.ports.service}",
             page=PAGE,
+            public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
         )
 
     def all_programs(self) -> list[Program]:
