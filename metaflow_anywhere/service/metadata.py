@@ -5,22 +5,26 @@ from __future__ import annotations
 from metaflow_anywhere.service.bodies import parse_rows
 from metaflow_anywhere.service.documents import IN_RUN, IN_TASK, METADATA, NOW_MS, RUN, THE_TASK
 from metaflow_anywhere.service.lists import Listing, send_list
-from metaflow_anywhere.service.messages import Call, Refusal, Reply, encoded, one_row
+from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, encoded, one_row
 
 STRINGS = ("field_name", "type", "user_name")
-SCALARS = ("value",)  # the official client sends the number of an attempt as a number
 
+VALUE = """CASE jsonb_typeof(value)
+    WHEN 'array' THEN ARRAY (SELECT item FROM jsonb_array_elements_text(value) AS item)::text
+    ELSE value #>> '{}' END"""
 # All rows in one statement; one that no column can hold is left out and not counted, as clients expect.
+# The official client sends numbers of attempts as numbers, and foreach stacks as lists: those are stored in the text
+# form of an array, such as {items=3}.
 CREATE = f"""
     WITH {RUN}, {THE_TASK},
     made AS (
         INSERT INTO metadata_v3 (flow_id, run_number, run_id, step_name, task_id, task_name,
             field_name, value, type, user_name, ts_epoch, tags, system_tags)
         SELECT %(flow)s, run.run_number, run.run_id, %(step)s, task.task_id, task.task_name,
-            coalesce(field_name, ' '), coalesce(value, ' '), coalesce(type, ' '), coalesce(user_name, ' '), {NOW_MS},
+            coalesce(field_name, ' '), coalesce({VALUE}, ' '), coalesce(type, ' '), coalesce(user_name, ' '), {NOW_MS},
             tags, system_tags
         FROM run, task, jsonb_to_recordset(%(rows)s::jsonb)
-            AS sent (field_name text, value text, type text, user_name text, tags jsonb, system_tags jsonb)
+            AS sent (field_name text, value jsonb, type text, user_name text, tags jsonb, system_tags jsonb)
         WHERE greatest(length(field_name), length(type), length(user_name), 0) <= 255
         RETURNING 1
     )
@@ -36,7 +40,9 @@ OF_TASK = Listing(
 
 async def create_metadata(call: Call) -> Reply:
     """How many rows were stored; 400 without their task."""
-    parse_rows(call.body, STRINGS, SCALARS)
+    for place, row in enumerate(parse_rows(call.body, STRINGS)):
+        if isinstance(row.get("value"), dict):
+            raise bad_request(f"value of item {place} must be a string, a number or a list")
     return counted("metadata_created", await one_row(call.pool, CREATE, {**call.address(), "rows": call.text()}))
 
 
