@@ -63,11 +63,11 @@ _RUN_FIELDS = {
     "last_heartbeat_ts": plain("last_heartbeat_ts"),
 }
 NEW_RUN = document(OBJECT, _RUN_FIELDS)
-# `user` is there only if a system tag vouches for the name.
-USER_KEY = (
-    """CASE WHEN system_tags ? ('user:' || user_name) THEN ',"user":' || to_json(user_name)::text ELSE '' END || '}'"""
-)
-RUN_ROW = document(OBJECT, _RUN_FIELDS, USER_KEY)
+# A user name is believed if a system tag vouches for it; the key is left out where none does. Written as the index is.
+VOUCHED_USER = "(CASE WHEN system_tags ? ('user:' || user_name) THEN user_name END)"
+_USER_KEY = f"""coalesce(',"user":' || to_json({VOUCHED_USER})::text, '') || '}}'"""
+RUN_ROW = document(OBJECT, _RUN_FIELDS, _USER_KEY)
+RUN_ROW_WITH_STATUS = document(OBJECT, {**_RUN_FIELDS, "status": text("status")}, _USER_KEY)
 
 
 RUN_NUMBER = """coalesce(%(run_number)s::bigint,

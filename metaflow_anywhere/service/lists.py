@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg import pq, sql
 
+from metaflow_anywhere.database.filters import Condition
 from metaflow_anywhere.database.ids import LARGEST_NUMBER
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.service.messages import Call, Reply, bad_request
@@ -59,10 +60,12 @@ class Listing:
         values = ", ".join(f"%(after_{name})s::{kind}" for name, kind in self.keys)
         return f" AND ({', '.join(self.names)}) {'>' if self.ascending else '<'} ({values})"
 
-    def filtered(self, condition: sql.Composable, *, following: bool, document: str | None = None) -> sql.Composed:
+    def filtered(self, condition: sql.Composed, *, following: bool) -> sql.Composed:
         """As `first` or `following`, of the rows that meet ``condition`` only."""
-        beginning = f"{self.opening} SELECT {document or self.document}, {', '.join(self.names)} {self.source}"
-        return sql.Composed([sql.SQL(beginning), condition, sql.SQL((self.after if following else "") + self._ending)])
+        beginning = f"{self.opening} SELECT {self.document}, {', '.join(self.names)} {self.source}"
+        ending = (self.after if following else "") + self._ending
+        # Both are constants of this package; what a client sent is in parameters.
+        return sql.Composed([sql.SQL(beginning), condition, sql.SQL(ending)])
 
     def _statement(self, condition: str) -> str:
         columns = ", ".join(self.names)
@@ -85,8 +88,10 @@ class Page:
 def asked_page(call: Call, listing: Listing) -> Page | None:
     """What ``_limit`` and ``_cursor`` say, or None if there is neither. Raises a 400."""
     asked = dict(call.query)
-    if "_limit" not in asked and "_cursor" not in asked:
-        return None
+    return _page(asked, listing) if "_limit" in asked or "_cursor" in asked else None
+
+
+def _page(asked: Mapping[str, str], listing: Listing) -> Page:
     text = asked.get("_limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
         raise bad_request("_limit must be a positive integer")
@@ -101,6 +106,13 @@ async def send_list(call: Call, listing: Listing, parameters: Mapping[str, Any])
         statement = listing.following if page.after else listing.first
         return await send_page(call.pool, listing, statement, parameters, page)
     return await send_all(call.pool, listing, parameters)
+
+
+async def send_filtered(call: Call, listing: Listing, parameters: Mapping[str, Any], condition: Condition) -> Reply:
+    """A page of the rows that meet ``condition``."""
+    page = _page(dict(call.query), listing)
+    statement = listing.filtered(condition.text, following=page.after is not None)
+    return await send_page(call.pool, listing, statement, {**parameters, **condition.parameters}, page)
 
 
 async def send_page(

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from metaflow_anywhere.database.filters import Condition, Field, FilterError, parse_filters
 from metaflow_anywhere.database.ids import is_number
+from metaflow_anywhere.database.run_status import STATUSES, RunStatus
 from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
-from metaflow_anywhere.service.documents import HEARTBEAT_SECONDS, NEW_RUN, NOW_MS, NOW_SECONDS, RUN_NUMBER, RUN_ROW
-from metaflow_anywhere.service.lists import Listing, send_list
+from metaflow_anywhere.service.documents import (
+    HEARTBEAT_SECONDS,
+    NEW_RUN,
+    NOW_MS,
+    NOW_SECONDS,
+    RUN_NUMBER,
+    RUN_ROW,
+    RUN_ROW_WITH_STATUS,
+    VOUCHED_USER,
+)
+from metaflow_anywhere.service.lists import Listing, send_filtered, send_list
 from metaflow_anywhere.service.messages import (
     Call,
     Reply,
@@ -34,6 +46,26 @@ CREATE = f"""
 """
 READ = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_number = {RUN_NUMBER}"
 LIST = Listing("", RUN_ROW, "FROM runs_v3 WHERE flow_id = %(flow)s", (("ts_epoch", "bigint"), ("run_number", "bigint")))
+_STATUS = RunStatus("r")
+LIST_WITH_STATUS = Listing(
+    "",
+    RUN_ROW_WITH_STATUS,
+    f"""FROM (SELECT r.*, {_STATUS.status} AS status FROM runs_v3 AS r {_STATUS.joins}) AS runs
+        WHERE flow_id = %(flow)s""",
+    LIST.keys,
+)
+FILTERS = {
+    "flow_id": Field("flow_id"),
+    "run_number": Field("run_number", "integer"),
+    "run_id": Field("run_id"),
+    "user_name": Field("user_name"),
+    "user": Field(VOUCHED_USER),
+    "ts_epoch": Field("ts_epoch", "integer"),
+    "last_heartbeat_ts": Field("last_heartbeat_ts", "integer"),
+    "tags": Field("tags::text"),
+    "system_tags": Field("system_tags::text"),
+    "status": Field("status", choices=STATUSES),
+}
 REFRESH_RUN = f"""
     UPDATE runs_v3 SET last_heartbeat_ts = {NOW_SECONDS}
     WHERE flow_id = %(flow)s AND run_number = {RUN_NUMBER}
@@ -66,7 +98,19 @@ async def read_run(call: Call) -> Reply:
 
 async def list_runs(call: Call) -> Reply:
     """All runs of a flow, or a page of them."""
-    return await send_list(call, LIST, call.address())
+    condition = conditions(call, FILTERS, tags=True)
+    if not condition:
+        return await send_list(call, LIST, call.address())
+    listing = LIST_WITH_STATUS if "status" in condition.fields else LIST
+    return await send_filtered(call, listing, call.address(), condition)
+
+
+def conditions(call: Call, fields: Mapping[str, Field], *, tags: bool = False) -> Condition:
+    """What the query's filters ask for. Raises a 400."""
+    try:
+        return parse_filters(call.query, fields, tags=tags)
+    except FilterError as error:
+        raise bad_request(str(error)) from None
 
 
 async def beat_run(call: Call) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.database.ids import is_number
 from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
 from metaflow_anywhere.service.documents import (
@@ -13,7 +14,7 @@ from metaflow_anywhere.service.documents import (
     TASK,
     TASK_ID,
 )
-from metaflow_anywhere.service.lists import Listing, send_all, send_list
+from metaflow_anywhere.service.lists import Listing, send_all, send_filtered, send_list
 from metaflow_anywhere.service.messages import (
     Call,
     Refusal,
@@ -23,7 +24,7 @@ from metaflow_anywhere.service.messages import (
     one_document,
     one_row,
 )
-from metaflow_anywhere.service.runs import REFRESH_RUN, heard, sends_heartbeats
+from metaflow_anywhere.service.runs import REFRESH_RUN, conditions, heard, sends_heartbeats
 
 # A new task is a sign of life of its run.
 CREATE = f"""
@@ -40,6 +41,13 @@ CREATE = f"""
 IN_TASKS = f"FROM tasks_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN} AND step_name = %(step)s"
 READ = f"WITH {RUN} SELECT {TASK} {IN_TASKS} AND task_id = {TASK_ID}"
 LIST = Listing(f"WITH {RUN}", TASK, IN_TASKS, (("ts_epoch", "bigint"), ("task_id", "bigint")))
+FILTERS = {
+    "task_id": Field("task_id", "integer"),
+    "task_name": Field("task_name"),
+    "user_name": Field("user_name"),
+    "ts_epoch": Field("ts_epoch", "integer"),
+    "last_heartbeat_ts": Field("last_heartbeat_ts", "integer"),
+}
 # Distinct tasks, so the table of tasks is walked and each asks whether it has such a row.
 FILTERED = Listing(
     f"WITH {RUN}",
@@ -92,7 +100,10 @@ async def read_task(call: Call) -> Reply:
 
 async def list_tasks(call: Call) -> Reply:
     """All tasks of a step, or a page of them."""
-    return await send_list(call, LIST, call.address())
+    condition = conditions(call, FILTERS)
+    if not condition:
+        return await send_list(call, LIST, call.address())
+    return await send_filtered(call, LIST, call.address(), condition)
 
 
 async def beat_task(call: Call) -> Reply:

@@ -1,0 +1,42 @@
+"""The change feed: what ``sql/`` publishes on a channel of PostgreSQL's NOTIFY, and how to read a payload.
+
+Published as it is committed: flows and steps inserted, updated or deleted; runs inserted or tagged (not their
+heartbeats); tasks inserted; metadata inserted under one of `METADATA_FIELDS`. Artifacts are not. Rows hold the primary
+key, and of metadata the field's name; the rest is read from the table. A statement that writes many rows gives few
+payloads, so one payload has one or more rows.
+
+Nothing is kept for a listener that is away, and while one has let the server's queue fill half up nothing is added:
+after connecting, read what there is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+CHANNEL = "anywhere_changes"
+METADATA_FIELDS = frozenset({"attempt", "attempt_ok", "code-package", "code-package-url"})
+Operation = Literal["INSERT", "UPDATE", "DELETE"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows of one ``table`` (such as ``tasks_v3``) that one statement wrote, by their keys.
+
+    Keys: ``flow_id``; of runs and below ``run_number``; of steps and below ``step_name``; of tasks and metadata
+    ``task_id``; of metadata also ``id`` and ``field_name``. Numbers are integers.
+    """
+
+    table: str
+    operation: Operation
+    rows: list[dict[str, Any]]
+
+
+def parse_payload(payload: str) -> Change:
+    """A notification's payload. Raises ValueError if it is none of ours."""
+    try:
+        document = json.loads(payload)
+        return Change(document["table"], document["operation"], document["rows"])
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"not a payload of {CHANNEL}: {payload[:100]!r}") from error
