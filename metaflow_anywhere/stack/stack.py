@@ -16,6 +16,7 @@ from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
 from metaflow_anywhere.settings import Settings
 from metaflow_anywhere.stack import ports as port_book
+from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
@@ -66,6 +67,7 @@ class Stack:
             self._make_folder(folder, mode, name)
         if account := Account.for_this_process():
             account.owns(self.database_socket)
+        join_cards(self.settings.datastore_dir)
 
     def _make_folder(self, folder: Path, mode: int, name: str) -> None:
         try:

@@ -25,7 +25,7 @@ def installation() -> Iterator[Path]:
 def shared_place(installation: Path) -> Iterator[Place]:
     """A stack that is up for all scenarios that leave it as it is."""
     with new_place(installation) as place:
-        up = place.invoke("up")
+        up = place.ask("invoke", "up")
         assert up.status == 0, up.printed
         yield place
 
@@ -40,7 +40,8 @@ def fresh_place(installation: Path) -> Iterator[Place]:
 @given("the shared stack", target_fixture="place")
 def the_shared_stack(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(shared_place, "variables", dict(shared_place.variables))
-    assert shared_place.invoke("status", "--wait").status == 0, shared_place.last.printed
+    healthy = shared_place.ask("invoke", "status", "--wait")
+    assert healthy.status == 0, healthy.printed
     return shared_place
 
 
@@ -51,7 +52,7 @@ def an_empty_root(fresh_place: Place) -> Place:
 
 @given("a stack that is up", target_fixture="place")
 def a_stack_that_is_up(fresh_place: Place) -> Place:
-    up = fresh_place.invoke("up")
+    up = fresh_place.ask("invoke", "up")
     assert up.status == 0, up.printed
     fresh_place.notes["pids"] = fresh_place.pids()
     return fresh_place
@@ -96,7 +97,8 @@ def it_does_not_print(place: Place, text: str) -> None:
 
 @then('"invoke status" says that every program is healthy')
 def every_program_is_healthy(place: Place) -> None:
-    assert place.invoke("status").status == 0, place.last.printed
+    found = place.ask("invoke", "status")
+    assert found.status == 0, found.printed
 
 
 @then("no program was restarted")

@@ -61,6 +61,7 @@ class Place:
             "MF_STATE_DIR": str(state_dir),
             "MF_PORT": str(free_port()),
         }
+        self.port = self.variables["MF_PORT"]
         self.last = Result(-1, "", "")
         self.notes: dict[str, Any] = {}
 
@@ -74,25 +75,25 @@ class Place:
         """The proxy."""
         return f"http://127.0.0.1:{self.settings.port}"
 
-    def run(self, *command: str, cwd: Path | None = None, timeout: float = COMMAND_SECONDS, **extra: str) -> Result:
-        """Run ``command`` to its end; ``extra`` variables are added."""
-        done = subprocess.run(
-            [*self.prefix, *command], cwd=cwd or PROJECT, env={**self.variables, **extra}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        self.last = Result(done.returncode, done.stdout, done.stderr)
+    def run(self, *command: str) -> Result:
+        """Run ``command`` to its end and remember its result as the last one."""
+        self.last = self.ask(*command)
         return self.last
 
-    def start(self, *command: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    def ask(self, *command: str) -> Result:
+        """Run ``command`` to its end, to look at something."""
+        done = subprocess.run(
+            [*self.prefix, *command], cwd=PROJECT, env=self.variables, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
         """Start ``command``; its output is one stream."""
         return subprocess.Popen(
-            [*self.prefix, *command], cwd=cwd or PROJECT, env=self.variables, stdin=subprocess.DEVNULL,
+            [*self.prefix, *command], cwd=PROJECT, env=self.variables, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
-
-    def invoke(self, *arguments: str, **extra: str) -> Result:
-        """``invoke ARGUMENTS``, in the project's folder."""
-        return self.run("invoke", *arguments, **extra)
 
     def flow(self, name: str, *arguments: str) -> list[str]:
         """The command line that runs one of the test flows against the stack."""
@@ -102,14 +103,14 @@ class Place:
     def client(self, program: str) -> Any:
         """What the Python text ``program`` leaves in ``answer``, run with the client's settings in its own process."""
         text = f"import json\nfrom metaflow import *\nnamespace(None)\n{program}\nprint('ANSWER ' + json.dumps(answer))"
-        done = self.run("invoke", "run", "--", "bash", "-c", f'cd "{self.work}" && exec "$@"', "bash", sys.executable,
+        done = self.ask("invoke", "run", "--", "bash", "-c", f'cd "{self.work}" && exec "$@"', "bash", sys.executable,
                         "-c", text)  # fmt: skip
         assert done.status == 0, done.printed
         return json.loads(done.out.rpartition("ANSWER ")[2])
 
     def status(self) -> dict[str, dict[str, Any]]:
         """What ``invoke status --json`` says of each program."""
-        done = self.run("invoke", "status", "--json")
+        done = self.ask("invoke", "status", "--json")
         return {one["program"]: one for one in json.loads(done.out)["programs"]}
 
     def pids(self) -> dict[str, int | None]:
@@ -134,7 +135,8 @@ class Place:
 
     def clean_up(self) -> None:
         """End the stack, whatever state a scenario left it in, and remove every file."""
-        self.run("invoke", "down")
+        self.variables["MF_PORT"] = self.port  # a scenario may have made it nonsense
+        self.ask("invoke", "down")
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)

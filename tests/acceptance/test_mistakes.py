@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pytest_bdd import given, parsers, scenarios, then
 
-from tests.acceptance.place import Place, new_place
+from tests.acceptance.place import Place
 
 scenarios("mistakes.feature")
 
@@ -64,7 +64,8 @@ def a_root_on_a_small_disk(fresh_place: Place, small_disk: Path) -> Place:
 def initdb_is_missing(place: Place) -> None:
     state = place.folder / "state"
     place.variables["MF_STATE_DIR"] = str(state)
-    assert place.invoke("doctor").status == 0, place.last.printed  # copies the programs
+    doctor = place.ask("invoke", "doctor")  # copies the programs
+    assert doctor.status == 0, doctor.printed
     (found,) = state.rglob("bin/initdb")
     found.unlink()
 
@@ -85,6 +86,3 @@ def it_names_the_other_program(place: Place) -> None:
 @then("no half-made database is left")
 def no_half_made_database(place: Place) -> None:
     assert [path.name for path in place.root.iterdir() if "pgdata" in path.name] == []
-
-
-__all__ = ["new_place"]

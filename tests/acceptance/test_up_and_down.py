@@ -40,7 +40,7 @@ def the_program_is(place: Place, program: str, state: str) -> None:
 
 @when("I bring up a second stack with another root and port")
 def a_second_stack(place: Place, second_place: Place) -> None:
-    place.last = second_place.invoke("up")
+    place.last = second_place.ask("invoke", "up")
 
 
 @then("the second stack knows no flow")

@@ -11,22 +11,19 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError
 
 HERE = Path(__file__).parent
-CARD_FOLDER = ".metaflow"  # cards are written below the working directory that has one
 
 
-def say_hello(environment: Mapping[str, str], datastore: Path, log: Path, say: Callable[[str], None]) -> None:
+def say_hello(environment: Mapping[str, str], log: Path, say: Callable[[str], None]) -> None:
     """Run the flow against the stack that ``environment`` points at; raises AnywhereError unless all reads back.
 
-    Works in the datastore's folder, so that nothing is left in the user's.
+    Works in a folder of its own, so that nothing is left in the user's.
     """
-    (datastore / CARD_FOLDER).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mfa-hello-") as scratch:
-        run_id = Path(scratch) / "run-id"
-        _step(
-            "the flow", [HERE / "flow.py", "--quiet", "run", "--run-id-file", run_id], environment, datastore, log, say
-        )
+    with tempfile.TemporaryDirectory(prefix="mfa-hello-") as name:
+        folder = Path(name)
+        run_id = folder / "run-id"
+        _step("the flow", [HERE / "flow.py", "--quiet", "run", "--run-id-file", run_id], environment, folder, log, say)
         say(f"ran HelloAnywhere/{run_id.read_text().strip()}; reading it back through the Client API:")
-        _step("reading it back", [HERE / "check.py", run_id], environment, datastore, log, say)
+        _step("reading it back", [HERE / "check.py", run_id], environment, folder, log, say)
 
 
 def _step(

@@ -22,9 +22,10 @@ class Stumble(FlowSpec):
     @retry(times=0)
     @step
     def hopeless(self):
-        self.survived = True
+        self.survived = False
+        if not self.survived:
+            raise RuntimeError("this step never works")
         self.next(self.bridge)
-        raise RuntimeError("this step never works")
 
     @step
     def bridge(self):

@@ -1,0 +1,26 @@
+"""Where cards are, so that a card is found again whatever folder its flow was started in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def card_folder(datastore: Path) -> Path:
+    """Where a client looks for the cards of a run in the local ``datastore``.
+
+    Left to itself a client (2.19) writes cards below its working directory, where later nobody finds them. When
+    METAFLOW_CARD_LOCALROOT is set, whatever its value, it writes them beside the artifacts instead; ``join_cards``
+    makes that the same place. A client that heeds the value writes here at once.
+    """
+    return datastore / ".metaflow" / "mf.cards"
+
+
+def join_cards(datastore: Path) -> None:
+    """Make the folder where clients look for cards another name of the one where they write them."""
+    folder = card_folder(datastore)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        try:
+            folder.symlink_to(".")
+        except OSError:  # a drive without links: cards are then in their old place, for those who look there
+            folder.mkdir(exist_ok=True)

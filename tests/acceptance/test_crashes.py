@@ -1,0 +1,90 @@
+"""Steps of features/crashes.feature."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+import psutil
+import requests
+from pytest_bdd import parsers, scenarios, then, when
+
+from tests.acceptance.place import COMMAND_SECONDS, Place, Result, eventually, words
+
+scenarios("crashes.feature")
+
+
+@when(parsers.parse('I start the flow fan with "{options}" and kill {program} while it runs'))
+def i_kill_a_program(place: Place, options: str, program: str) -> None:
+    before = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=10).json()
+    running = place.start(*place.flow("fan", "run", *words(options)))
+    known = {run["run_number"] for run in before}
+
+    def some_task_has_ended() -> bool:
+        runs = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=10).json()
+        new = [run["run_number"] for run in runs if run["run_number"] not in known]
+        path = f"flows/Fan/runs/{new[0]}/steps/work/artifacts" if new else "flows"
+        return bool(new) and len(requests.get(f"{place.url}/service/{path}", timeout=10).json()) > 0
+
+    eventually(some_task_has_ended, "the first parallel task")
+    place.notes["killed"] = place.pids()[program]
+    os.kill(place.notes["killed"], signal.SIGKILL)
+    output, _ = running.communicate(timeout=COMMAND_SECONDS)
+    place.last = Result(running.returncode, output, "")
+
+
+@then(parsers.parse("the program {program} answers again without help"))
+def it_answers_again(place: Place, program: str) -> None:
+    eventually(lambda: place.status()[program]["state"] == "up", f"the return of {program}")
+    assert place.pids()[program] != place.notes["killed"]
+
+
+@then("the flow succeeds")
+def the_flow_succeeds(place: Place) -> None:
+    assert place.last.status == 0, place.last.printed
+
+
+@when("everything is killed at once")
+def everything_is_killed(place: Place) -> None:
+    doomed = place.processes()
+    place.supervisor().kill()  # first, so that it starts nothing anew
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(doomed, timeout=10)
+    assert place.processes() == []
+
+
+@when("the supervisor is killed")
+def the_supervisor_is_killed(place: Place) -> None:
+    supervisor = place.supervisor()
+    supervisor.kill()
+    supervisor.wait(10)
+    assert len(place.processes()) >= 3  # its programs live on
+
+
+@then("each program runs once")
+def each_program_runs_once(place: Place) -> None:
+    commands = [" ".join(one.cmdline()) for one in place.processes()]
+    for sign in ("postgres -D", "metaflow_anywhere.service", "caddy run", "supervisor.supervisord"):
+        mothers = [command for command in commands if sign in command]
+        assert len(mothers) == 1, mothers
+
+
+@when("the process numbers in the stale files now belong to others")
+def stale_numbers_are_reused(place: Place) -> None:
+    other = str(os.getpid())
+    (place.settings.stack_dir / "supervisord.pid").write_text(other)
+    stale = place.settings.pgdata_dir / "postmaster.pid"
+    lines = stale.read_text().splitlines()
+    stale.write_text("\n".join([other, *lines[1:]]) + "\n")
+
+
+@when('I run "invoke up" and press Ctrl-C once the database is starting')
+def i_press_ctrl_c(place: Place) -> None:
+    running = place.start("invoke", "up")
+    eventually((place.settings.stack_dir / "supervisord.conf").exists, "the start of the database")
+    os.kill(running.pid, signal.SIGINT)
+    output, _ = running.communicate(timeout=30)
+    place.last = Result(running.returncode, output, "")

@@ -1,0 +1,93 @@
+"""Steps of features/verbs.feature."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from pytest_bdd import parsers, scenarios, then, when
+
+from metaflow_anywhere.stack.passwords import read_passwords
+from tasks.daily import STAGES
+from tests.acceptance.place import Place
+
+scenarios("verbs.feature")
+
+
+@when('a shell evaluates "invoke env"')
+def a_shell_evaluates_env(place: Place) -> None:
+    program = "from metaflow import get_metadata; print(get_metadata())"
+    place.run("bash", "-c", f'eval "$(invoke env)" && cd "{place.work}" && {sys.executable} -c "{program}"')
+
+
+@then("a metaflow client in that shell reads from the stack")
+def it_reads_from_the_stack(place: Place) -> None:
+    assert place.last.status == 0, place.last.printed
+    assert f"service@{place.url}/service" in place.last.out
+
+
+@then("it prints the same settings as JSON")
+def it_prints_json(place: Place) -> None:
+    found = json.loads(place.last.out)
+    exports = place.ask("invoke", "env").out
+    assert all(f"export {name}=" in exports for name in found)
+    assert found["METAFLOW_SERVICE_URL"] == f"{place.url}/service"
+
+
+@then('it prints a "%env" line for each')
+def it_prints_env_lines(place: Place) -> None:
+    lines = place.last.out.splitlines()
+    assert all(line.startswith("%env METAFLOW_") for line in lines)
+    assert f"%env METAFLOW_SERVICE_URL={place.url}/service" in lines
+
+
+@when(parsers.parse('I run a command with "invoke run" that prints {variable} and ends with status {status:d}'))
+def i_run_a_command(place: Place, variable: str, status: int) -> None:
+    place.run("invoke", "run", "--", "sh", "-c", f"echo ${variable}; exit {status}")
+
+
+@then("it lists database, service and proxy with state, address, pid, memory, uptime and answer")
+def it_lists_programs(place: Place) -> None:
+    head, *lines = place.last.out.splitlines()
+    assert head.split() == ["program", "state", "address", "pid", "memory", "uptime", "answer"]
+    for name, line in zip(("database", "service", "proxy"), lines, strict=False):
+        assert re.match(rf"{name}\s+up\s+127\.0\.0\.1:\d+\s+\d+\s+\d+ MB\s+\d.*\d ms", line), line
+
+
+@when('I run "invoke restart service"')
+def i_restart_the_service(place: Place) -> None:
+    place.notes["pids"] = place.pids()
+    place.run("invoke", "restart", "service")
+
+
+@then("only the program service was restarted")
+def only_the_service_was_restarted(place: Place) -> None:
+    before, after = place.notes["pids"], place.pids()
+    assert {name for name in after if after[name] != before[name]} == {"service"}
+
+
+@then("the ten stages are listed in order, a line each")
+def the_stages_are_listed(place: Place) -> None:
+    names = [task.name for task in STAGES]
+    listed = [line.split()[0] for line in place.last.out.splitlines() if line.split()[:1] and line.split()[0] in names]
+    assert listed == names
+    width = re.search(r"^  start-db +", place.last.out, re.M)
+    assert width is not None
+    continued = [line for line in place.last.out.splitlines() if line.startswith(" " * len(width[0]))]
+    assert continued == []
+
+
+@then("no password is in a command line, a log, or a file that others can read")
+def no_password_is_anywhere(place: Place) -> None:
+    passwords = read_passwords(place.settings.stack_dir / "secrets" / "pgpass").values()
+    assert len(list(passwords)) == 2
+    for process in place.processes():
+        told = " ".join(process.cmdline()) + json.dumps(process.environ())
+        assert not any(password in told for password in passwords), process
+    for path in (place.settings.stack_dir, place.root):
+        for file in (one for one in path.rglob("*") if one.is_file()):
+            if any(password.encode() in file.read_bytes() for password in passwords):
+                assert file.stat().st_mode & 0o077 == 0, file
+                assert not file.is_relative_to(place.root), file
+                assert not file.is_relative_to(place.settings.log_dir), file
