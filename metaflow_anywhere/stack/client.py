@@ -25,6 +25,7 @@ def client_environment(settings: Settings, environ: Mapping[str, str]) -> dict[s
         "METAFLOW_DEFAULT_DATASTORE": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(settings.datastore_dir),
         "METAFLOW_CARD_LOCALROOT": str(card_folder(settings.datastore_dir)),
+        "METAFLOW_CLIENT_CACHE_PATH": str(settings.client_cache),
         "METAFLOW_USER": settings.client_user,
     }
     if any(environ.get(name) for name in PROXY_VARIABLES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,7 @@ class InitSchema(StackStage):
         if not stack.cluster.exists:
             progress.say("creating the database cluster")
             stack.cluster.create(stack.settings.state_dir)
+            shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
         stack.cluster.check_major()
         if stack.cluster.server_pid() is not None:
             self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
