@@ -16,7 +16,7 @@ NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "mount": "mount", "i
 
 @task(help={"long": "the long form of slow trials", "only": "only these tests (a path, or several with commas)"})
 def test(c: Context, long: bool = False, only: str = "") -> None:
-    """Lint, types and all tests of this project (pip install -e '.[test]')."""
+    """Lint, types and all tests of this project."""
     install_needed()
     steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     paths = only.split(",") if only else []
