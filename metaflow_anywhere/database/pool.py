@@ -87,19 +87,24 @@ class Pool:
             raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
 
     async def _wait_for_turn(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that comes with the turn.
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(self._wait_seconds, self._expire, turn)
         self._waiting.append(turn)
         try:
-            await asyncio.wait_for(turn, self._wait_seconds)
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():  # the turn came in the same moment: pass it on
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn came in the same moment: pass it on
                 self._next_turn()
-            else:
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(turn)
-            if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-                raise Unavailable(f"no database connection was free for {self._wait_seconds:g} seconds") from None
             raise
+        finally:
+            timer.cancel()
+
+    def _expire(self, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            self._waiting.remove(turn)
+            turn.set_exception(Unavailable(f"no database connection was free for {self._wait_seconds:g} seconds"))
 
     def _next_turn(self) -> None:
         while self._waiting:
