@@ -291,6 +291,30 @@ def test_filtered_tasks_are_found_by_field_and_by_pattern(http: Client, made: Ma
     assert "regular expression" in bad.json()
 
 
+def test_places_in_foreachs_are_found_as_the_client_asks(http: Client, made: Made) -> None:
+    """Exactly, and as a beginning; long and odd paths as any other."""
+    long = ",".join(f"s{n}:1" for n in range(60))
+    paths = ["a:1", "a:1,b:2", "a:1,b:21", "a:12", "a:1-", long, f"{long},z:1", "x" * 198, "x" * 198 + ",y:1"]
+    tasks = {path: http.made(f"{made.step}/task")["task_id"] for path in paths}
+    for path, task_id in tasks.items():
+        rows = [{"field_name": "foreach-execution-path", "value": path}, {"field_name": "other", "value": "a:1"}]
+        http.made(f"{made.step}/tasks/{task_id}/metadata", rows)
+
+    def found(pattern: str) -> list[str]:
+        parameters = {"metadata_field_name": "foreach-execution-path", "pattern": f"^(?:{pattern})$"}
+        specs = http.get(f"{made.step}/filtered_tasks", params=parameters).json()
+        ids = [int(spec.rpartition("/")[2]) for spec in specs]
+        return [path for path, task_id in tasks.items() if task_id in ids]
+
+    for path in paths:
+        assert found(path) == [path]
+    assert found("a:1,.*") == ["a:1,b:2", "a:1,b:21"]
+    assert found(f"{long},.*") == [f"{long},z:1"]
+    assert found("x" * 198 + ",.*") == ["x" * 198 + ",y:1"]
+    assert found("a:1,b:2.") == ["a:1,b:21"]
+    assert found("none:1") == found("a:12,.*") == []
+
+
 # Heartbeats
 
 
