@@ -19,6 +19,8 @@ from metaflow_anywhere.ui_backend.datastore import Datastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder
 from metaflow_anywhere.ui_backend.envelope import BASE_URL
 from metaflow_anywhere.ui_backend.graph import Graphs
+from metaflow_anywhere.ui_backend.live import Live
+from metaflow_anywhere.ui_backend.search import Search
 from metaflow_anywhere.ui_backend.server import failing, logging_middleware
 from metaflow_anywhere.ui_backend.settings import UISettings
 
@@ -35,6 +37,9 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
     graphs = Graphs(decoder)
+    live = Live(settings.database.conninfo, pool, settings.cutoffs, graphs, settings.replay_seconds)
+    app.cleanup_ctx.append(live.run)
+    app.on_shutdown.append(live.close)
     routes = [
         *extras.routes(settings),
         *autocomplete.routes(),
@@ -42,6 +47,8 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
         *graphs.routes(),
         *logs.routes(datastore),
         *Cards(datastore, settings.card_folders, graphs).routes(),
+        *live.routes(),
+        *Search(decoder).routes(),
         *mirror.routes(settings.metadata_url),
         *(page.routes(settings.page, settings.prefix) if settings.page else []),
     ]

@@ -27,7 +27,7 @@ class WatchfulRunStatus(RunStatus):
 
     @property
     def joins(self) -> str:
-        """Adds ``custom`` (the outcome of a last step of another name), ``mishap`` (the newest failure) and ``broken``."""
+        """Adds ``custom`` (the outcome of a last step of another name), ``mishap`` (a failure) and ``broken``."""
         in_run = f"flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number"
         return f"""{super().joins}
             LEFT JOIN LATERAL (
