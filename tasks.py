@@ -11,12 +11,12 @@ __path__ = [str(Path(__file__).with_name("tasks"))]
 from invoke import Collection  # the package must have its path first
 
 from metaflow_anywhere.graph import face
-from tasks import client, daily, database, doctor, edge, prepare, services, state
+from tasks import client, daily, database, doctor, edge, prepare, quality, services, state
 
 VERBS = [
     daily.up, daily.down, daily.restart, daily.status, daily.logs,
     client.env, client.run, client.hello,
-    doctor.doctor, database.psql, daily.graph, doctor.settings,
+    doctor.doctor, database.psql, daily.graph, doctor.settings, quality.test,
 ]  # fmt: skip
 STAGES = [
     prepare.fetch_udocker, prepare.pull_images, database.restore_snapshot, database.init_schema, database.start_db,

@@ -62,3 +62,10 @@ Feature: The verbs of every day
 
   Scenario: No secret where others can see it
     Then no password is in a command line, a log, or a file that others can read
+
+  Scenario: The same tasks under fab
+    When I run "fab status"
+    Then it succeeds
+    When I run "fab -H elsewhere.invalid up"
+    Then the exit status is 1
+    And it prints "nothing was run, here or there"

@@ -126,6 +126,15 @@ class Settings:
         return self.stack_dir / "logs"
 
     @property
+    def client_cache(self) -> Path:
+        """What the client keeps of artifacts it has read.
+
+        Its own default is one folder in /tmp for all users and stacks, where the next user may not write, and where run
+        1 of a new database would show the artifacts of run 1 of the one before.
+        """
+        return self.stack_dir / "client-cache"
+
+    @property
     def run_dir(self) -> Path:
         """Sockets; in ``/tmp`` where the proper place would make their paths too long."""
         proper = self.stack_dir / "run"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from invoke import Context, Task
@@ -75,6 +79,15 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
         return klass(with_stack, name=name, iterable=["set"], help=helps, **keywords)
 
     return decorate
+
+
+def own_name() -> str:
+    """How the user calls this program: ``invoke`` if that leads here, else the path it was called by."""
+    called = Path(sys.argv[0])
+    on_path = shutil.which(called.name)
+    if on_path and called.exists() and Path(on_path).samefile(called):
+        return called.name
+    return os.path.relpath(called) if called.exists() else called.name
 
 
 def settings_of(c: Context, given: dict[str, Any]) -> Settings:

@@ -14,7 +14,7 @@ from metaflow_anywhere.graph.tasks import graph_of, stages_of
 from metaflow_anywhere.stack import Stack, stages, status_table
 from metaflow_anywhere.stack.questions import QUESTIONS
 from metaflow_anywhere.stack.status import status as read_status
-from tasks.common import goal, verb
+from tasks.common import goal, own_name, verb
 from tasks.database import init_schema, restore_snapshot, start_db
 from tasks.edge import proxy, tunnel
 from tasks.prepare import fetch_udocker, pull_images
@@ -36,8 +36,9 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     console.print(
         f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
     )
+    me = own_name()
     console.print(
-        "next: [bold]invoke hello[/]   or   [bold]invoke run -- python my_flow.py run[/]   (to stop: invoke down)",
+        f"next: [bold]{me} hello[/]   or   [bold]{me} run -- python my_flow.py run[/]   (to stop: {me} down)",
         soft_wrap=True,
     )
 

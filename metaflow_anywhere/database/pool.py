@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
+import time
 from collections import deque
 from types import TracebackType
 
@@ -18,6 +19,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 CONNECT_SECONDS = 3.0  # a server on this machine accepts in milliseconds, or not at all
+TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
 
 Connection = AsyncConnection[TupleRow]
 
@@ -43,7 +45,7 @@ class Pool:
             options=f"-c statement_timeout={int(statement_seconds * 1000)}",
         )
         self._wait_seconds = wait_seconds
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
@@ -56,8 +58,8 @@ class Pool:
             await self._wait_for_turn()
         try:
             while self._idle:
-                connection = self._idle.pop()  # the one used last: its caches are warm, the others may go idle
-                if not _was_closed_by_server(connection):
+                connection, since = self._idle.pop()  # the one used last: its caches are warm
+                if time.monotonic() - since < TRUSTED_SECONDS or not _was_closed_by_server(connection):
                     return connection
                 await _close_quietly(connection)
             return await self._connect()
@@ -69,7 +71,7 @@ class Pool:
         """Hand back what `take` gave, in whatever state."""
         usable = not connection.closed and connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
         if usable and not self._closed:
-            self._idle.append(connection)
+            self._idle.append((connection, time.monotonic()))
         else:
             connection.pgconn.finish()  # at once, and whatever was going on: the server rolls it back
         self._next_turn()
@@ -111,7 +113,7 @@ class Pool:
         """Close what is idle; what is in use is closed when it is handed back."""
         self._closed = True
         while self._idle:
-            await _close_quietly(self._idle.pop())
+            await _close_quietly(self._idle.pop()[0])
 
 
 class _Lease:

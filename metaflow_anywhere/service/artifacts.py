@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from metaflow_anywhere.service.bodies import check_attempt, parse_rows
 from metaflow_anywhere.service.documents import ARTIFACT, IN_RUN, IN_TASK, NOW_MS, RUN, THE_TASK
-from metaflow_anywhere.service.lists import Listing, asked_page, send_all, send_list
+from metaflow_anywhere.service.lists import Listing, asks_for_page, send_all, send_list
 from metaflow_anywhere.service.messages import Call, Reply, found_document, not_found, one_row
 from metaflow_anywhere.service.metadata import counted
 
@@ -93,8 +93,7 @@ async def list_task_artifacts(call: Call) -> Reply:
 
 
 async def _send(call: Call, whole: Listing, paged: Listing) -> Reply:
-    listing = whole if asked_page(call, whole) is None else paged
-    return await send_list(call, listing, call.address())
+    return await send_list(call, paged if asks_for_page(call) else whole, call.address())
 
 
 async def list_attempt_artifacts(call: Call) -> Reply:

@@ -85,13 +85,14 @@ class Page:
     after: Mapping[str, Any] | None
 
 
-def asked_page(call: Call, listing: Listing) -> Page | None:
-    """What ``_limit`` and ``_cursor`` say, or None if there is neither. Raises a 400."""
+def asks_for_page(call: Call) -> bool:
+    """Whether there is a ``_limit`` or a ``_cursor``."""
+    return any(name in ("_limit", "_cursor") for name, _ in call.query)
+
+
+def _page(call: Call, listing: Listing) -> Page:
+    """What ``_limit`` and ``_cursor`` say. Raises a 400."""
     asked = dict(call.query)
-    return _page(asked, listing) if "_limit" in asked or "_cursor" in asked else None
-
-
-def _page(asked: Mapping[str, str], listing: Listing) -> Page:
     text = asked.get("_limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
         raise bad_request("_limit must be a positive integer")
@@ -101,8 +102,8 @@ def _page(asked: Mapping[str, str], listing: Listing) -> Page:
 
 async def send_list(call: Call, listing: Listing, parameters: Mapping[str, Any]) -> Reply:
     """The reply to a list without filters: a page if one was asked for, else everything."""
-    page = asked_page(call, listing)
-    if page is not None:
+    if asks_for_page(call):
+        page = _page(call, listing)
         statement = listing.following if page.after else listing.first
         return await send_page(call.pool, listing, statement, parameters, page)
     return await send_all(call.pool, listing, parameters)
@@ -110,7 +111,7 @@ async def send_list(call: Call, listing: Listing, parameters: Mapping[str, Any])
 
 async def send_filtered(call: Call, listing: Listing, parameters: Mapping[str, Any], condition: Condition) -> Reply:
     """A page of the rows that meet ``condition``."""
-    page = _page(dict(call.query), listing)
+    page = _page(call, listing)
     statement = listing.filtered(condition.text, following=page.after is not None)
     return await send_page(call.pool, listing, statement, {**parameters, **condition.parameters}, page)
 

@@ -61,12 +61,16 @@ def database_refusal(status: int, code: str, message: str, detail: str = "") -> 
 
 @dataclass(slots=True)
 class Call:
-    """One request, taken apart: the variable ``parts`` of its path, its ``query`` in order, its ``body``."""
+    """One request, taken apart: the variable ``parts`` of its path, its ``query`` in order, its ``body``.
+
+    ``prefix`` is the path that the whole service is under.
+    """
 
     pool: Pool
     parts: Mapping[str, str]
     query: list[tuple[str, str]]
     body: bytes
+    prefix: str = ""
 
     def address(self) -> dict[str, Any]:
         """The path's parts as query parameters, under the names that all statements use."""

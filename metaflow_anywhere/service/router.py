@@ -45,6 +45,7 @@ class Router:
     """The routes under ``prefix`` (empty, or with a leading slash)."""
 
     def __init__(self, routes: Iterable[Route], prefix: str = "") -> None:
+        self.prefix = prefix
         self._root = _Node()
         for route in routes:
             self._add(route, prefix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaflow_anywhere.service import admin, artifacts, flows, metadata, runs, steps, tags, tasks
+from metaflow_anywhere.service import admin, artifacts, flows, metadata, openapi, runs, steps, tags, tasks
 from metaflow_anywhere.service.router import Route
 
 FLOW = "/flows/{flow}"
@@ -15,6 +15,7 @@ ROUTES = (
     Route("GET", "/version", admin.version, tells_version=False),
     Route("GET", "/healthcheck", admin.health),
     Route("GET", "/auth/token", admin.auth_token),
+    Route("GET", "/openapi.json", openapi.describe),
     Route("GET", "/flows", flows.list_flows),
     Route("GET", FLOW, flows.read_flow),
     Route("POST", FLOW, flows.create_flow),

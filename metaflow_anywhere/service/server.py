@@ -32,6 +32,7 @@ PROBLEM = {
     "title": "Internal Server Error",
     "type": "about:blank",
 }
+CONNECTION_LOST = {"08", "57"}  # classes of SQLSTATE: connection exceptions, and shutdowns by an operator
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Server:
         try:
             body = await request.read()
             query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
-            reply = await route.handler(Call(self._pool, match.parts, query, body))
+            reply = await route.handler(Call(self._pool, match.parts, query, body, self._router.prefix))
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
         except Exception as error:  # whatever it is, the client gets an answer, and never a traceback
@@ -135,9 +136,13 @@ def _failed(error: Exception, request: web.BaseRequest) -> Reply:
             reply = _database_error(404, error)
         case errors.QueryCanceled():
             reply = _refused(Refusal(500, json.dumps({"err_msg": {"type": "timeout error"}})))
+        case errors.UndefinedTable():
+            reply = _try_again("the database has no tables of Metaflow's yet", 1)
+        case errors.DeadlockDetected() | errors.SerializationFailure():
+            reply = _try_again("the database asks to try again", 1)
         case psycopg.DataError() | errors.StatementTooComplex() | UnicodeError():
             reply = _refused(bad_request(_sentence(error)))
-        case psycopg.OperationalError() | psycopg.InterfaceError():
+        case psycopg.OperationalError(sqlstate=state) if state is None or state[:2] in CONNECTION_LOST:
             reply = _try_again("the connection to the database was lost", 1)
         case psycopg.Error():
             reply = _database_error(500, error)

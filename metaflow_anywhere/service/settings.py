@@ -23,7 +23,7 @@ class ServiceSettings:
         """Read ``MF_METADATA_HOST``, ``MF_METADATA_PORT``, ``PATH_PREFIX`` and the database's. Raises SettingsError."""
         return cls(
             host=environment.get("MF_METADATA_HOST") or "127.0.0.1",
-            port=whole_number(environment, "MF_METADATA_PORT", default=8080, low=1, high=65535),
+            port=whole_number(environment, "MF_METADATA_PORT", default=8080, low=0, high=65535),
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
         )

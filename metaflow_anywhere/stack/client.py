@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from metaflow_anywhere.edge import SERVICE_PREFIX
 from metaflow_anywhere.settings import Settings
@@ -25,6 +27,7 @@ def client_environment(settings: Settings, environ: Mapping[str, str]) -> dict[s
         "METAFLOW_DEFAULT_DATASTORE": "local",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(settings.datastore_dir),
         "METAFLOW_CARD_LOCALROOT": str(card_folder(settings.datastore_dir)),
+        "METAFLOW_CLIENT_CACHE_PATH": str(settings.client_cache),
         "METAFLOW_USER": settings.client_user,
     }
     if any(environ.get(name) for name in PROXY_VARIABLES):
@@ -50,5 +53,9 @@ def as_notebook(variables: Mapping[str, str]) -> str:
 
 
 def run_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with the client's variables on top."""
-    return {**os.environ, **client_environment(settings, os.environ)}
+    """This process's environment with the client's variables on top.
+
+    Our own Python's folder is the last on the path: for whoever has no ``python``, or none with Metaflow, active.
+    """
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    return {**os.environ, "PATH": path, **client_environment(settings, os.environ)}

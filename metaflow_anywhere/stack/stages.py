@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,7 @@ class InitSchema(StackStage):
         if not stack.cluster.exists:
             progress.say("creating the database cluster")
             stack.cluster.create(stack.settings.state_dir)
+            shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
         stack.cluster.check_major()
         if stack.cluster.server_pid() is not None:
             self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
@@ -278,16 +280,24 @@ class StartService(ProgramStage):
         return self.stack.service_program()
 
 
-class StartUi(StackStage):
-    """The UI backend and the UI."""
+class LaterStage(StackStage):
+    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+
+    why: ClassVar[str]
 
     def check(self) -> Verdict:
-        """Not built yet."""
-        return not_needed("the web UI is not part of this version; / shows a plain page")
+        """Never needed."""
+        return not_needed(self.why)
 
     def work(self, progress: Progress) -> str:
         """Never reached, since no check asks for it."""
-        raise AssertionError("start-ui has no work in this version")
+        raise AssertionError(f"{type(self).__name__} has no work in this version")
+
+
+class StartUi(LaterStage):
+    """The UI backend and the UI."""
+
+    why = "the web UI is not part of this version; / shows a plain page"
 
 
 class StartProxy(ProgramStage):
@@ -310,28 +320,16 @@ class StartProxy(ProgramStage):
         half.replace(self.stack.caddyfile)
 
 
-class Sync(StackStage):
+class Sync(LaterStage):
     """The mirror of the database inside root."""
 
-    def check(self) -> Verdict:
-        """Not built yet."""
-        return not_needed("this version keeps no mirror yet")
-
-    def work(self, progress: Progress) -> str:
-        """Never reached, since no check asks for it."""
-        raise AssertionError("sync has no work in this version")
+    why = "this version keeps no mirror yet"
 
 
-class Tunnel(StackStage):
+class Tunnel(LaterStage):
     """A public URL."""
 
-    def check(self) -> Verdict:
-        """Only on request, and no request is possible yet."""
-        return not_needed("not asked for")
-
-    def work(self, progress: Progress) -> str:
-        """Never reached, since no check asks for it."""
-        raise AssertionError("tunnel has no work in this version")
+    why = "not asked for"
 
 
 BY_NAME: dict[str, type[StackStage]] = {

@@ -148,9 +148,9 @@ class Supervisor:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
                 pid = self._call("getPID")
                 self._call("shutdown")
-            if pid:
-                with contextlib.suppress(psutil.Error):
-                    psutil.Process(pid).wait(END_SECONDS)
+            deadline = time.monotonic() + END_SECONDS
+            while pid and _lives(pid) and time.monotonic() < deadline:
+                time.sleep(0.02)
             self.end_leftovers(progress)
             self.configuration.unlink(missing_ok=True)
 
@@ -177,7 +177,7 @@ class Supervisor:
         supervisors, orphans = [], []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.pid == os.getpid():
+                if process.pid == os.getpid() or not _lives(process.pid):
                     continue
                 if str(self.configuration) in process.cmdline():
                     supervisors.append(process)
@@ -285,6 +285,13 @@ def _info(raw: Mapping[str, Any]) -> Info:
     running = raw["statename"] in ("STARTING", "RUNNING", "STOPPING")
     since = float(raw["start"] if running else raw["stop"] or raw["start"]) or time.time()
     return Info(raw["name"], raw["statename"], int(raw["pid"]) or None, since, raw["description"] or raw["spawnerr"])
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process still runs; one that has ended and waits to be reaped by a slow init does not."""
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _ini(value: object) -> str:

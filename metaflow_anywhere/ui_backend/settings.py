@@ -62,7 +62,7 @@ class UISettings:
         kibibytes = whole_number(environment, "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", default=4, low=0, high=2**20)
         return cls(
             host=environment.get("MF_UI_METADATA_HOST") or "127.0.0.1",
-            port=whole_number(environment, "MF_UI_METADATA_PORT", default=8083, low=1, high=65535),
+            port=whole_number(environment, "MF_UI_METADATA_PORT", default=8083, low=0, high=65535),
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
             cutoffs=_cutoffs(environment),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from metaflow_anywhere.database.run_status import RunStatus
 
-RETRY_SECONDS = 5  # a failed attempt may be followed by another: a client's new process has registered it by then
+RETRY_SECONDS = 3  # a failed attempt may be followed by another: a client's new process has registered it by then
 NOW_SECONDS = "extract(epoch FROM statement_timestamp())"
 NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
 

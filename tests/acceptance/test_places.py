@@ -12,16 +12,20 @@ from pathlib import Path
 import pytest
 from pytest_bdd import given, parsers, scenarios, then, when
 
-from tests.acceptance.place import USER_ID, Place, new_place, words
+from metaflow_anywhere.accounts import Account
+from tests.acceptance.place import PROJECT, USER_ID, Place, new_place, words
 
 scenarios("places.feature")
 
-# Our interpreter may lie in a folder that is closed to others (a virtual environment below /root): the user is given
-# the one right to read it. What the user may write, own and signal is as for anybody.
-AS_USER = (
-    "setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--no-new-privs",
-    "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search",
-)  # fmt: skip
+AS_USER = ("setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--no-new-privs")
+# Our interpreter or checkout may lie below a folder that is closed to others, such as /root. In a mount namespace of
+# its own, an open folder stands in its place, in which just the needed paths ($2 and on) are what they were.
+OPENED = """
+closed=$1; shift
+behind=$(mktemp -d); mount --rbind "$closed" "$behind"; mount -t tmpfs -o mode=755 tmpfs "$closed"
+while [ "$1" != -- ]; do mkdir -p "$1"; mount --rbind "$behind${1#$closed}" "$1"; shift; done
+shift; exec "$@"
+"""
 # A network of its own with a route that leads nowhere: whatever is sent there is counted and lost.
 SINK = """
 ip link set lo up
@@ -31,9 +35,20 @@ ip addr add 192.0.2.2/24 dev sink0
 ip route add default via 192.0.2.1 dev sink0
 "$@"
 status=$?
-echo "SENT $(cat /sys/class/net/sink0/statistics/tx_packets)"
+echo "SENT $(awk '/sink0/ { print $11 }' /proc/net/dev)"
 exit $status
 """
+
+
+def prefix_for_user() -> tuple[str, ...]:
+    """What runs a command as the unprivileged user, wherever this Python and this checkout are."""
+    needed = sorted({sys.base_prefix, sys.prefix, str(PROJECT)})
+    closed = {str(folder) for path in needed if (folder := Account(USER_ID, USER_ID).closed_parent(Path(path)))}
+    if not closed:
+        return AS_USER
+    (folder,) = closed
+    below = [path for path in needed if path.startswith(f"{folder}/")]
+    return ("unshare", "--mount", "bash", "-ec", OPENED, "bash", folder, *below, "--", *AS_USER)
 
 
 @pytest.fixture
@@ -41,7 +56,7 @@ def user_place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="mfa-user-", dir="/tmp", ignore_cleanup_errors=True) as name:
         state = Path(name) / "state"
         Path(name).chmod(0o777)
-        with new_place(state, AS_USER, owner=USER_ID) as place:
+        with new_place(state, prefix_for_user(), owner=USER_ID) as place:
             yield place
 
 

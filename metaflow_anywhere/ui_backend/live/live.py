@@ -62,6 +62,7 @@ class Live:
         self._silence = Silence(pool, cutoffs)
         self._pending = Pending()
         self._some = asyncio.Event()
+        self._late: dict[Run, asyncio.TimerHandle] = {}
         self._started = time.time()
         self.hub = Hub(replay_seconds)
 
@@ -102,9 +103,12 @@ class Live:
             for row in wanted:
                 if row["field_name"] == "attempt_ok":
                     run = row["flow_id"], row["run_number"]
-                    asyncio.get_running_loop().call_later(LATE_SECONDS, self._look_again, run)
+                    if (planned := self._late.pop(run, None)) is not None:
+                        planned.cancel()
+                    self._late[run] = asyncio.get_running_loop().call_later(LATE_SECONDS, self._look_again, run)
 
     def _look_again(self, run: Run) -> None:
+        del self._late[run]
         self._pending.runs.setdefault(run, UPDATE)
         self._some.set()
 
