@@ -66,20 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-<<<<<<< HEAD
-=======
-def _listen(settings: ServiceSettings) -> socket.socket:
-    """The listening socket. Raises SettingsError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number and number > 0 else str(error)
-        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {reason}") from None
-
-
->>>>>>> main
 async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
     """Answer on ``listening`` until SIGTERM or SIGINT."""
     database = settings.database
