@@ -17,7 +17,7 @@ from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.service.access_log import AccessLog
+from metaflow_anywhere.http import AccessLog, listen
 from metaflow_anywhere.service.router import Router
 from metaflow_anywhere.service.routes import ROUTES
 from metaflow_anywhere.service.server import Server
@@ -58,23 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port)
-        listening = _listen(settings)
+        listening = listen(settings.host, settings.port)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
     uvloop.run(serve(settings, listening))
     return 0
-
-
-def _listen(settings: ServiceSettings) -> socket.socket:
-    """The listening socket. Raises SettingsError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number and number > 0 else str(error)
-        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {reason}") from None
 
 
 async def serve(settings: ServiceSettings, listening: socket.socket) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 from psycopg import errors
 
 from metaflow_anywhere.database.pool import Pool, Unavailable
-from metaflow_anywhere.service.access_log import AccessLog
+from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.service.admin import VERSION
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
 from metaflow_anywhere.service.router import Match, Router

@@ -1,0 +1,72 @@
+"""The command line: ``python -m metaflow_anywhere.ui_backend``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from metaflow_anywhere.database.settings import SettingsError
+from metaflow_anywhere.http import listen
+from metaflow_anywhere.ui_backend.application import serve
+from metaflow_anywhere.ui_backend.settings import UISettings
+
+DESCRIPTION = """\
+Run the UI backend in the foreground until SIGTERM or Ctrl-C.
+
+It waits for a database that is not there yet: until then, and while it is away, requests are answered with 503 and
+Retry-After.
+"""
+ENVIRONMENT = """\
+environment:
+  MF_UI_METADATA_HOST, MF_UI_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8083)
+  PATH_PREFIX                      serve everything under this path (none)
+  MF_BASEURL                       the beginning of links in answers, for a proxy that does not tell it (none)
+  ORIGIN_TO_ALLOW_CORS_FROM        (*)
+  MF_METADATA_DB_*, PGPASSFILE     the database, as the metadata service is told it
+  MF_METADATA_HOST, MF_METADATA_PORT   the metadata service, shown under /metadata (127.0.0.1, 8080)
+  METAFLOW_DATASTORE_SYSROOT_LOCAL the local datastore: the folder that holds .metaflow (the working directory)
+  MF_CARD_FOLDERS                  further folders with a .metaflow/mf.cards, separated by colons (none)
+  MF_UI_CACHE_DIR, MF_UI_CACHE_MB  where decoded artifacts are kept, and how many MiB of them (temporary folder, 64)
+  MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB  larger artifacts are not shown in tables (4)
+  HEARTBEAT_THRESHOLD              seconds of silence after which a task is failed (60)
+  RUN_INACTIVE_CUTOFF_TIME         seconds of silence after which a run is failed (360)
+  OLD_RUN_FAILURE_CUTOFF_TIME      milliseconds after which a run without signs of life is old (86400000)
+  WS_QUEUE_TTL_SECONDS             how far back a returning browser may ask for what it missed (300)
+  UI_ENABLED, UI_FOLDER            the folder of the built web UI to serve, or 1 for the one in UI_FOLDER (none)
+  FEATURE_*                        shown at /features
+  CUSTOM_QUICKLINKS, NOTIFICATIONS JSON arrays, shown at /links and /notifications
+  GA_TRACKING_ID                   shown at /config
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the UI backend; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m metaflow_anywhere.ui_backend",
+        description=DESCRIPTION,
+        epilog=ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", help="the address to listen on")
+    parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        settings = UISettings.from_environment(os.environ).at(options.host, options.port)
+        listening = listen(settings.host, settings.port)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    uvloop.run(serve(settings, listening))
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

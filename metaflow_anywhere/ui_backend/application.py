@@ -1,0 +1,90 @@
+"""The program put together: routes, what they need, and its beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.http import AccessLog
+from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
+from metaflow_anywhere.ui_backend.cards import Cards
+from metaflow_anywhere.ui_backend.datastore import Datastore
+from metaflow_anywhere.ui_backend.decoding import Cache, Decoder
+from metaflow_anywhere.ui_backend.envelope import BASE_URL
+from metaflow_anywhere.ui_backend.graph import Graphs
+from metaflow_anywhere.ui_backend.live import Live
+from metaflow_anywhere.ui_backend.search import Search
+from metaflow_anywhere.ui_backend.server import failing, logging_middleware
+from metaflow_anywhere.ui_backend.settings import UISettings
+
+STOP_SECONDS = 0.7  # what is under way at SIGTERM may take this long to finish
+
+
+def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.Application:
+    """All routes, under the prefix."""
+    app = web.Application(middlewares=[logging_middleware(access_log), failing])
+    app[BASE_URL] = settings.base_url
+    app[resources.POOL] = pool
+    app.on_response_prepare.append(_allow_origin(settings.allowed_origin))
+    app.cleanup_ctx.append(mirror.session)
+    datastore = Datastore(settings.datastore)
+    decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
+    graphs = Graphs(decoder)
+    live = Live(settings.database.conninfo, pool, settings.cutoffs, graphs, settings.replay_seconds)
+    app.cleanup_ctx.append(live.run)
+    app.on_shutdown.append(live.close)
+    routes = [
+        *extras.routes(settings),
+        *autocomplete.routes(),
+        *resources.routes(settings.cutoffs, postprocess.label, postprocess.show(decoder, settings.artifact_bytes)),
+        *graphs.routes(),
+        *logs.routes(datastore),
+        *Cards(datastore, settings.card_folders, graphs).routes(),
+        *live.routes(),
+        *Search(decoder).routes(),
+        *mirror.routes(settings.metadata_url),
+        *(page.routes(settings.page, settings.prefix) if settings.page else []),
+    ]
+    for route in routes:
+        app.router.add_route(route.method, settings.prefix + route.path, route.handler)
+    return app
+
+
+def _allow_origin(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    async def allow(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+
+    return allow
+
+
+async def serve(settings: UISettings, listening: socket.socket) -> None:
+    """Answer on ``listening`` until SIGTERM or SIGINT."""
+    database = settings.database
+    pool = Pool(
+        database.conninfo,
+        size=database.pool_size,
+        wait_seconds=database.wait_seconds,
+        statement_seconds=database.statement_seconds,
+    )
+    access_log = AccessLog(sys.stdout)
+    runner = web.AppRunner(
+        application(settings, pool, access_log), access_log=None, shutdown_timeout=STOP_SECONDS, handle_signals=False
+    )
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host, port = listening.getsockname()[:2]
+    logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
+    await stopping.wait()
+    await runner.cleanup()
+    await pool.close()
+    access_log.flush()

@@ -1,0 +1,102 @@
+"""Tasks as the UI gets them: a row for each attempt, with when it began and ended and what became of it.
+
+Nothing in the database says so in one place: an attempt leaves metadata when it starts, when it ends and when its
+outcome is known, and among its artifacts ``_task_ok``. All of that is read for all tasks of a page at once.
+"""
+
+from __future__ import annotations
+
+from metaflow_anywhere.database.filters import Field
+from metaflow_anywhere.ui_backend.asked import Order
+from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
+from metaflow_anywhere.ui_backend.settings import Cutoffs
+from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS
+from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
+
+# An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
+SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
+SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
+
+_ATTEMPT_TAG = """substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"')"""
+_ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
+# Each fact is found along an index; the last column of the join (task_id) keeps it to the tasks of the page.
+FACTS = f"""said AS (
+    SELECT m.task_id,
+        (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
+        m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
+    FROM page AS p JOIN metadata_v3 AS m
+        ON m.flow_id = p.flow_id AND m.run_number = p.run_number AND m.step_name = p.step_name AND m.task_id = p.task_id
+    WHERE m.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
+),
+told AS (
+    SELECT task_id, attempt_id,
+        max(ts_epoch) FILTER (WHERE field_name = 'attempt') AS started_at,
+        max(ts_epoch) FILTER (WHERE field_name <> 'attempt') AS attempt_finished,
+        bool_or(ok) FILTER (WHERE field_name = 'attempt_ok') AS attempt_ok
+    FROM said WHERE attempt_id IS NOT NULL GROUP BY task_id, attempt_id
+),
+stored AS (
+    SELECT a.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
+    FROM page AS p JOIN artifact_v3 AS a
+        ON a.flow_id = p.flow_id AND a.run_number = p.run_number AND a.step_name = p.step_name AND a.task_id = p.task_id
+    WHERE a.name = '_task_ok'
+        AND p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
+),
+attempts AS (
+    SELECT *, CASE WHEN lead(attempt_id) OVER later = attempt_id + 1 THEN lead(started_at) OVER later END AS next_at
+    FROM (
+        SELECT task_id, attempt_id, told.started_at, told.attempt_finished, told.attempt_ok,
+            stored.ts_epoch AS task_ok_finished, stored.location, stored.sha
+        FROM told FULL JOIN stored USING (task_id, attempt_id)
+    ) AS known
+    WINDOW later AS (PARTITION BY task_id ORDER BY attempt_id)
+)"""
+
+
+def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
+    """Attempts of the tasks of a run that meet ``condition`` (a constant)."""
+    began = "coalesce(a.started_at, r.ts_epoch)"
+    beat = "r.last_heartbeat_ts * 1000"
+    silent = f"abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds}"
+    # Beyond the wire contract: an outcome that `_task_ok` tells is used, and "unknown" is left for what nobody knows.
+    status = f"""CASE
+        WHEN a.attempt_ok THEN 'completed' WHEN NOT a.attempt_ok THEN 'failed'
+        WHEN a.sha = '{SHA_OF_TRUE}' THEN 'completed' WHEN a.sha = '{SHA_OF_FALSE}' THEN 'failed'
+        WHEN coalesce(a.attempt_finished, a.task_ok_finished) IS NOT NULL THEN 'unknown'
+        WHEN a.next_at IS NOT NULL THEN 'failed'
+        WHEN {silent} THEN 'failed'
+        WHEN r.last_heartbeat_ts IS NULL AND abs({NOW_MS} - {began}) > {cutoffs.old_milliseconds} THEN 'failed'
+        WHEN r.last_heartbeat_ts IS NULL AND a.started_at IS NULL THEN 'pending'
+        ELSE 'running' END"""
+    finished = f"""coalesce(greatest(a.attempt_finished, a.task_ok_finished), a.next_at,
+        CASE WHEN {silent} THEN {beat} END)"""
+    return Table(
+        opening=RUN,
+        base=f"""SELECT flow_id, run_number, run_id, step_name, task_id, task_name, user_name, ts_epoch,
+            last_heartbeat_ts, {RUN_TAGS} FROM tasks_v3 WHERE {IN_RUN} AND {condition}""",
+        fields=fields("flow_id run_id step_name task_name user_name", "run_number task_id ts_epoch last_heartbeat_ts"),
+        derived={name: Field(name, "integer") for name in ("attempt_id", "started_at", "finished_at", "duration")},
+        derivations={
+            "status": "s.status",
+            "task_ok": "CASE WHEN a.attempt_ok IS NULL THEN a.location END",
+            "started_at": "a.started_at",
+            "finished_at": "s.finished_at",
+            "duration": f"""CASE WHEN s.status = 'pending' THEN NULL
+                WHEN s.finished_at IS NULL AND r.last_heartbeat_ts IS NULL
+                    AND abs({NOW_MS} - {began}) > {cutoffs.old_milliseconds} THEN NULL
+                ELSE greatest(coalesce(s.finished_at, {beat}, {NOW_MS}) - {began}, 0) END""",
+            "attempt_id": "coalesce(a.attempt_id, 0)",
+        },
+        between=FACTS,
+        joins=f"""LEFT JOIN attempts AS a ON a.task_id = r.task_id
+            CROSS JOIN LATERAL (SELECT {status} AS status, {finished} AS finished_at) AS s""",
+        columns=columns(
+            "flow_id run_number run_id step_name task_id task_name user_name status task_ok ts_epoch started_at"
+            " finished_at duration attempt_id tags system_tags last_heartbeat_ts"
+        ),
+        keys=("task_id", "attempt_id"),
+        order=(Order("ts_epoch", descending=True),),
+    )
+
+
+THIS_TASK = f"{THIS_STEP} AND task_id = {TASK_ID}"

@@ -1,0 +1,149 @@
+"""Who subscribed to what, what was published lately, and the queue in front of every socket.
+
+A reader that is slow has its own queue, of bounded length; one that does not read at all is cut off, and catches up
+when it comes back. So nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from metaflow_anywhere.ui_backend.live.matching import Wanted
+
+WAITING_MESSAGES = 4000  # in front of one socket; a page of a run with thousands of tasks gets that many in a burst
+REPLAYED_EVENTS = 20_000
+REPLAYED_BYTES = 16 * 2**20
+SUBSCRIPTIONS = 500  # of one socket; the official UI has about ten
+MANY = frozenset({"/runs", "/flows"})  # resources of all flows
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row that came, changed or went, as it is published under each of ``paths``."""
+
+    type: str
+    paths: tuple[str, ...]
+    row: dict[str, Any]
+    data: bytes
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one client asked for under one of its ids."""
+
+    uuid: str
+    wanted: Wanted
+
+    def message(self, event: Event) -> str:
+        """The text that tells its client of ``event``."""
+        head = json.dumps({"type": event.type, "uuid": self.uuid, "resource": self.wanted.path})
+        return f'{head[:-1]}, "data": {event.data.decode()}}}'
+
+
+class Client:
+    """One socket: its subscriptions, and the messages that wait to be sent."""
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        self.waiting: asyncio.Queue[str] = asyncio.Queue(WAITING_MESSAGES)
+        self.lost = asyncio.Event()
+
+    def send(self, message: str) -> None:
+        """Put ``message`` in the queue; a client that lets it fill up is lost."""
+        try:
+            self.waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            self.lost.set()
+
+
+class Hub:
+    """All clients of this process."""
+
+    def __init__(self, replay_seconds: float) -> None:
+        self._replay_seconds = replay_seconds
+        self._by_path: dict[str, dict[tuple[int, str], tuple[Client, Subscription]]] = {}
+        self._flows: Counter[str] = Counter()
+        self._recent: deque[Event] = deque()
+        self._recent_bytes = 0
+        self.clients: set[Client] = set()
+
+    def subscribe(self, client: Client, subscription: Subscription) -> None:
+        """Add a subscription; one of the same id is replaced."""
+        self.unsubscribe(client, subscription.uuid)
+        if len(client.subscriptions) >= SUBSCRIPTIONS:
+            return
+        client.subscriptions[subscription.uuid] = subscription
+        path = subscription.wanted.path
+        self._by_path.setdefault(path, {})[id(client), subscription.uuid] = client, subscription
+        self._flows[flow_of(path)] += 1
+
+    def unsubscribe(self, client: Client, uuid: str) -> None:
+        """Forget a subscription, if there is one."""
+        subscription = client.subscriptions.pop(uuid, None)
+        if subscription is None:
+            return
+        path = subscription.wanted.path
+        del self._by_path[path][id(client), uuid]
+        if not self._by_path[path]:
+            del self._by_path[path]
+        self._flows[flow_of(path)] -= 1
+        self._flows += Counter()  # without the flows nobody watches any more
+
+    def leave(self, client: Client) -> None:
+        """Forget a client."""
+        for uuid in list(client.subscriptions):
+            self.unsubscribe(client, uuid)
+        self.clients.discard(client)
+
+    def watches(self, flow: str) -> bool:
+        """Whether anybody asked for something of this flow."""
+        return flow in self._flows
+
+    def watches_path(self, *paths: str) -> bool:
+        """Whether anybody asked for one of ``paths``."""
+        return any(path in self._by_path for path in paths)
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """All that is watched."""
+        return self._by_path.keys()
+
+    def publish(self, event: Event) -> None:
+        """Tell whoever asked for it. What nobody asked for is not kept."""
+        asked = False
+        for path in event.paths:
+            for client, subscription in self._by_path.get(path, {}).values():
+                asked = True
+                if subscription.wanted.accepts(event.row):
+                    client.send(subscription.message(event))
+        if asked:
+            self._recent.append(event)
+            self._recent_bytes += len(event.data)
+            self._forget()
+
+    def replay(self, client: Client, subscription: Subscription, since: float) -> None:
+        """Send what was published under the subscription's path at or after second ``since``."""
+        for event in list(self._recent):
+            path = subscription.wanted.path
+            if event.at >= int(since) and path in event.paths and subscription.wanted.accepts(event.row):
+                client.send(subscription.message(event))
+
+    def _forget(self) -> None:
+        oldest = time.time() - self._replay_seconds
+        while self._recent and (
+            self._recent[0].at < oldest or len(self._recent) > REPLAYED_EVENTS or self._recent_bytes > REPLAYED_BYTES
+        ):
+            self._recent_bytes -= len(self._recent.popleft().data)
+
+
+def flow_of(path: str) -> str:
+    """The flow that a path is about; empty for one about all."""
+    parts = path.split("/", 3)
+    return parts[2] if len(parts) > 2 and parts[1] == "flows" else ""

@@ -1,0 +1,188 @@
+"""The whole of live updates: the listener feeds what is pending, and what is pending is read and published.
+
+While one round of reading and publishing is under way, changes gather for the next, each row once. So a single change
+is told at once, and a burst of a hundred thousand costs a few rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+
+import psycopg
+from aiohttp import web
+
+from metaflow_anywhere.database.feed import METADATA_FIELDS, Change
+from metaflow_anywhere.database.pool import Pool, Unavailable
+from metaflow_anywhere.ui_backend.graph import Graphs
+from metaflow_anywhere.ui_backend.live import listener, socket
+from metaflow_anywhere.ui_backend.live.events import UPDATE, Pending, Reader, Run, run_base
+from metaflow_anywhere.ui_backend.live.hub import MANY, Client, Event, Hub, Subscription
+from metaflow_anywhere.ui_backend.live.silence import Silence
+from metaflow_anywhere.ui_backend.server import Problem
+from metaflow_anywhere.ui_backend.settings import Cutoffs
+from metaflow_anywhere.ui_backend.status import RETRY_SECONDS
+from metaflow_anywhere.ui_backend.tables import read
+
+UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database
+LATE_SECONDS = RETRY_SECONDS + 0.3  # after a failure: then nothing was tried again, and the run has failed too
+
+# What was written since a moment, of the flows that are watched, in the words of the change feed.
+MISSED = """
+    SELECT json_build_object('table', 'runs_v3', 'operation', 'UPDATE',
+            'row', json_build_object('flow_id', flow_id, 'run_number', run_number))::text
+        FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts * 1000 >= %(since)s::bigint
+    UNION ALL SELECT json_build_object('table', 'steps_v3', 'operation', 'INSERT', 'row', json_build_object(
+            'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name))::text
+        FROM steps_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
+    UNION ALL SELECT json_build_object('table', 'tasks_v3', 'operation', 'INSERT', 'row', json_build_object(
+            'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name, 'task_id', task_id))::text
+        FROM tasks_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
+    UNION ALL SELECT json_build_object('table', 'metadata_v3', 'operation', 'INSERT', 'row', json_build_object(
+            'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name, 'task_id', task_id, 'id', id,
+            'field_name', field_name))::text
+        FROM metadata_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
+            AND field_name = ANY (%(fields)s::text[])
+"""
+
+log = logging.getLogger(__name__)
+
+
+class Live:
+    """Live updates of one process."""
+
+    def __init__(self, conninfo: str, pool: Pool, cutoffs: Cutoffs, graphs: Graphs, replay_seconds: float) -> None:
+        self._conninfo = conninfo
+        self._pool = pool
+        self._graphs = graphs
+        self._reader = Reader(pool, cutoffs)
+        self._silence = Silence(pool, cutoffs)
+        self._pending = Pending()
+        self._some = asyncio.Event()
+        self._late: dict[Run, asyncio.TimerHandle] = {}
+        self._started = time.time()
+        self.hub = Hub(replay_seconds)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The socket."""
+        return [web.get("/ws", socket.handler(self.hub, self._subscribed))]
+
+    async def run(self, app: web.Application) -> AsyncIterator[None]:
+        """Work for as long as the program runs."""
+        tasks = [
+            asyncio.create_task(listener.listen(self._conninfo, self._changed, self._missed)),
+            asyncio.create_task(self._publish()),
+            asyncio.create_task(self._watch()),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self, app: web.Application) -> None:
+        """Have all sockets closed: the program ends."""
+        for client in self.hub.clients:
+            client.lost.set()
+
+    def _changed(self, change: Change) -> None:
+        """Note what somebody may be interested in."""
+        if not self.hub.clients or not change.rows:
+            return
+        everything = self.hub.watches_path(*MANY)
+        wanted = [row for row in change.rows if everything or self.hub.watches(row["flow_id"])]
+        if not wanted:
+            return
+        for row in wanted:
+            inside = self.hub.watches(row["flow_id"])
+            self._pending.add(Change(change.table, change.operation, [row]), inside=inside)
+        self._some.set()
+        if change.table == "metadata_v3":
+            for row in wanted:
+                if row["field_name"] == "attempt_ok":
+                    run = row["flow_id"], row["run_number"]
+                    if (planned := self._late.pop(run, None)) is not None:
+                        planned.cancel()
+                    self._late[run] = asyncio.get_running_loop().call_later(LATE_SECONDS, self._look_again, run)
+
+    def _look_again(self, run: Run) -> None:
+        del self._late[run]
+        self._pending.runs.setdefault(run, UPDATE)
+        self._some.set()
+
+    def _missed(self, since: float) -> None:
+        """The listener was away: read what it may have missed."""
+        self._catching_up = asyncio.ensure_future(self._catch_up(since))
+
+    async def _catch_up(self, since: float) -> None:
+        flows = sorted({path.split("/", 3)[2] for path in self.hub.paths if path.startswith("/flows/")})
+        keys = {"since": int(since * 1000), "flows": flows, "fields": sorted(METADATA_FIELDS)}
+        while self.hub.clients:
+            try:
+                found = await read(self._pool, MISSED, keys)
+            except (Unavailable, psycopg.Error):
+                await asyncio.sleep(UNAVAILABLE_SECONDS)
+                continue
+            for document in map(socket.parse, found):
+                if document is not None:
+                    self._changed(Change(document["table"], document["operation"], [document["row"]]))
+            return
+
+    def _subscribed(self, client: Client, subscription: Subscription, since: float) -> None:
+        """Tell a returning client what it missed: from memory, or from the database if we were away too."""
+        if since < self._started:
+            self._missed(since)
+        self.hub.replay(client, subscription, since)
+
+    async def _publish(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            pending, self._pending = self._pending, Pending()
+            try:
+                async for events in self._rounds(pending):
+                    for event in events:
+                        self.hub.publish(event)
+                    await asyncio.sleep(0)  # requests come in between
+            except (Unavailable, psycopg.Error) as error:
+                log.warning("changes are published later: %s", str(error).strip().partition("\n")[0])
+                await asyncio.sleep(UNAVAILABLE_SECONDS)
+                self._missed(time.time() - UNAVAILABLE_SECONDS - listener.UNNOTICED_SECONDS)
+            except Exception:
+                log.exception("some changes were not published")
+
+    async def _rounds(self, pending: Pending) -> AsyncIterator[list[Event]]:
+        if pending.flows:
+            yield await self._reader.flows(pending.flows)
+        if pending.runs:
+            yield await self._reader.runs(pending.runs)
+        for run, steps in pending.steps.items():
+            events = await self._reader.steps(run, steps)
+            yield events
+            yield await self._parameters(run, events)
+        for run in {**pending.tasks, **pending.metadata}:
+            yield await self._reader.tasks(run, pending.tasks.get(run, {}), pending.metadata.get(run, ()))
+
+    async def _parameters(self, run: Run, steps: list[Event]) -> list[Event]:
+        """A run's parameters are there once it has a step; they are decoded only for those who watch them."""
+        paths = tuple(f"{base}/parameters" for step in steps[:1] for base in run_base(step.row))
+        if not self.hub.watches_path(*paths):
+            return []
+        where = {"flow": run[0], "run_number": str(run[1]), "run_id": None}
+        with contextlib.suppress(Problem):
+            data = await self._graphs.parameters(self._pool, where)
+            return [Event(UPDATE, paths, {}, data)]
+        return []
+
+    async def _watch(self) -> None:
+        async for runs, tasks in self._silence.changes(self.hub):
+            for run in runs:
+                self._pending.runs.setdefault(run, UPDATE)
+            with contextlib.suppress(Unavailable, psycopg.Error):
+                for run, numbers in tasks.items():
+                    for event in await self._reader.stopped(run, numbers):
+                        self.hub.publish(event)
+            if runs:
+                self._some.set()

@@ -1,0 +1,139 @@
+"""What the UI backend is told by its environment and command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from metaflow_anywhere.database.run_status import INACTIVE_SECONDS, OLD_MILLISECONDS
+from metaflow_anywhere.database.settings import DatabaseSettings, SettingsError, whole_number
+from metaflow_anywhere.http import path_prefix
+
+LARGEST_MILLISECONDS = 10**15
+DAY_SECONDS = 86_400
+FALSE_WORDS = frozenset({"0", "false", "f"})
+DEFAULT_LINKS = (
+    {"href": "https://docs.metaflow.org/", "label": "Documentation"},
+    {"href": "http://chat.metaflow.org/", "label": "Help"},
+)
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """After how much silence a thing counts as dead; runs and tasks each have their own patience."""
+
+    task_seconds: int = 60
+    run_seconds: int = INACTIVE_SECONDS
+    old_milliseconds: int = OLD_MILLISECONDS
+
+
+@dataclass(frozen=True)
+class UISettings:
+    """Everything the UI backend can be told."""
+
+    host: str
+    port: int
+    prefix: str
+    database: DatabaseSettings
+    cutoffs: Cutoffs
+    base_url: str
+    allowed_origin: str
+    metadata_url: str
+    datastore: Path
+    card_folders: tuple[Path, ...]
+    cache_folder: Path
+    cache_bytes: int
+    artifact_bytes: int
+    page: Path | None
+    features: Mapping[str, bool]
+    links: list[Any]
+    notifications: list[Any]
+    analytics: str
+    replay_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> UISettings:
+        """Read what ``__main__.ENVIRONMENT`` lists. Raises SettingsError."""
+        kibibytes = whole_number(environment, "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", default=4, low=0, high=2**20)
+        return cls(
+            host=environment.get("MF_UI_METADATA_HOST") or "127.0.0.1",
+            port=whole_number(environment, "MF_UI_METADATA_PORT", default=8083, low=0, high=65535),
+            prefix=path_prefix(environment.get("PATH_PREFIX", "")),
+            database=DatabaseSettings.from_environment(environment),
+            cutoffs=_cutoffs(environment),
+            base_url=environment.get("MF_BASEURL", "").rstrip("/"),
+            allowed_origin=environment.get("ORIGIN_TO_ALLOW_CORS_FROM") or "*",
+            metadata_url=_metadata_url(environment),
+            datastore=Path(environment.get("METAFLOW_DATASTORE_SYSROOT_LOCAL") or Path.cwd()).absolute(),
+            card_folders=tuple(Path(text) for text in environment.get("MF_CARD_FOLDERS", "").split(os.pathsep) if text),
+            cache_folder=_cache_folder(environment),
+            cache_bytes=whole_number(environment, "MF_UI_CACHE_MB", default=64, low=0, high=2**20) * 2**20,
+            artifact_bytes=kibibytes * 1024,
+            page=_page(environment),
+            features={
+                name: value.strip().lower() not in FALSE_WORDS
+                for name, value in environment.items()
+                if name.startswith("FEATURE_")
+            },
+            links=_json_list(environment, "CUSTOM_QUICKLINKS", list(DEFAULT_LINKS)),
+            notifications=_json_list(environment, "NOTIFICATIONS", []),
+            analytics=environment.get("GA_TRACKING_ID", ""),
+            replay_seconds=whole_number(environment, "WS_QUEUE_TTL_SECONDS", default=300, low=1, high=DAY_SECONDS),
+        )
+
+    def at(self, host: str | None, port: int | None) -> UISettings:
+        """The same with what the command line says in the environment's place."""
+        return replace(self, host=host or self.host, port=self.port if port is None else port)
+
+
+def _cutoffs(environment: Mapping[str, str]) -> Cutoffs:
+    def number(name: str, default: int, high: int) -> int:
+        return whole_number(environment, name, default=default, low=1, high=high)
+
+    return Cutoffs(
+        task_seconds=number("HEARTBEAT_THRESHOLD", Cutoffs.task_seconds, DAY_SECONDS),
+        run_seconds=number("RUN_INACTIVE_CUTOFF_TIME", Cutoffs.run_seconds, DAY_SECONDS),
+        old_milliseconds=number("OLD_RUN_FAILURE_CUTOFF_TIME", Cutoffs.old_milliseconds, LARGEST_MILLISECONDS),
+    )
+
+
+def _metadata_url(environment: Mapping[str, str]) -> str:
+    """Where the metadata service is: the names that tell the service itself where to listen."""
+    host = environment.get("MF_METADATA_HOST") or "127.0.0.1"
+    port = whole_number(environment, "MF_METADATA_PORT", default=8080, low=1, high=65535)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # nothing is bound here
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _cache_folder(environment: Mapping[str, str]) -> Path:
+    given = environment.get("MF_UI_CACHE_DIR") or environment.get("CARD_CACHE_STORAGE_PATH")
+    return Path(given or Path(tempfile.gettempdir()) / f"metaflow-anywhere-ui-{os.getuid()}").absolute()
+
+
+def _page(environment: Mapping[str, str]) -> Path | None:
+    """The folder of the built UI: ``UI_ENABLED`` itself, or ``UI_FOLDER`` where that is just a yes."""
+    text = environment.get("UI_ENABLED", "").strip()
+    if not text or text.lower() in FALSE_WORDS:
+        return None
+    folder = Path(text if "/" in text else environment.get("UI_FOLDER") or Path(__file__).with_name("page"))
+    if not (folder / "index.html").is_file():
+        raise SettingsError(f"UI_ENABLED is set, and there is no {folder / 'index.html'}")
+    return folder
+
+
+def _json_list(environment: Mapping[str, str], name: str, default: list[Any]) -> list[Any]:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise SettingsError(f"{name} must be a JSON array, and begins with {text[:20]!r}")
+    return found

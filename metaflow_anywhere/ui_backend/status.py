@@ -1,0 +1,91 @@
+"""The status of runs as the UI shows it: the shared rules, with three of their harms put right.
+
+* A run whose task has failed, and that has nothing left running, is failed: not only after six minutes of silence.
+* The last step of a run is the one its graph names, ``end`` or not.
+* No duration is negative, whatever the clocks of two machines say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metaflow_anywhere.database.run_status import RunStatus
+
+RETRY_SECONDS = 3  # a failed attempt may be followed by another: a client's new process has registered it by then
+NOW_SECONDS = "extract(epoch FROM statement_timestamp())"
+NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+
+
+@dataclass(frozen=True)
+class WatchfulRunStatus(RunStatus):
+    """`RunStatus` that also looks at the tasks of a run that seems to be running.
+
+    Only of runs that no scheduler has named: a scheduler may start the next attempt after any time.
+    """
+
+    task_seconds: int = 60
+
+    @property
+    def joins(self) -> str:
+        """Adds ``custom`` (the outcome of a last step of another name), ``mishap`` (a failure) and ``broken``."""
+        in_run = f"flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number"
+        return f"""{super().joins}
+            LEFT JOIN LATERAL (
+                SELECT m.value, m.ts_epoch FROM metadata_v3 AS named JOIN metadata_v3 AS m
+                    ON m.flow_id = named.flow_id AND m.run_number = named.run_number
+                    AND m.step_name = named.value AND m.field_name = 'attempt_ok'
+                WHERE named.flow_id = {self.run}.flow_id AND named.run_number = {self.run}.run_number
+                    AND named.step_name = '_parameters' AND named.field_name = 'end_step' AND named.value <> 'end'
+                ORDER BY m.ts_epoch DESC, m.id DESC LIMIT 1
+            ) AS custom ON outcome.value IS NULL
+            LEFT JOIN LATERAL (
+                SELECT max(ts_epoch) AS ts_epoch FROM metadata_v3
+                WHERE {in_run} AND field_name = 'attempt_ok' AND value <> 'True'
+            ) AS mishap ON outcome.value IS NULL AND custom.value IS NULL
+            LEFT JOIN LATERAL (
+                SELECT true AS yes
+                WHERE (mishap.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}
+                       OR {NOW_SECONDS} - {self.run}.last_heartbeat_ts > {self.task_seconds})
+                    AND NOT EXISTS ({self._tasks("alive")}) AND EXISTS ({self._tasks("failed")})
+            ) AS broken ON outcome.value IS NULL AND custom.value IS NULL AND {self.run}.run_id IS NULL
+                AND {self._beating}"""
+
+    def _tasks(self, which: str) -> str:
+        """The tasks of the run that are alive, or that have failed (of a run without any that is alive)."""
+        finished = """SELECT FROM metadata_v3 AS m WHERE m.flow_id = t.flow_id AND m.run_number = t.run_number
+            AND m.step_name = t.step_name AND m.task_id = t.task_id AND m.field_name = 'attempt_ok'"""
+        retried = """SELECT FROM metadata_v3 AS later WHERE later.flow_id = t.flow_id
+            AND later.run_number = t.run_number AND later.step_name = t.step_name AND later.task_id = t.task_id
+            AND later.field_name = 'attempt' AND later.ts_epoch > m.ts_epoch"""
+        alive = f"""(t.last_heartbeat_ts >= {NOW_SECONDS} - {self.task_seconds}
+                OR t.last_heartbeat_ts IS NULL AND t.ts_epoch > {NOW_MS} - {self.old_milliseconds})
+            AND NOT EXISTS ({finished} AND NOT EXISTS ({retried})
+                AND (m.value = 'True' OR m.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}))"""
+        condition = alive if which == "alive" else f"NOT EXISTS ({finished} AND m.value = 'True')"
+        return f"""SELECT FROM tasks_v3 AS t WHERE t.flow_id = {self.run}.flow_id
+            AND t.run_number = {self.run}.run_number AND t.step_name <> '_parameters' AND {condition}"""
+
+    @property
+    def status(self) -> str:
+        """One of STATUSES."""
+        return f"""CASE
+            WHEN custom.value IS NOT NULL THEN CASE WHEN lower(custom.value) = 'true' THEN 'completed' ELSE 'failed' END
+            WHEN broken.yes THEN 'failed'
+            ELSE {super().status} END"""
+
+    @property
+    def finished_at(self) -> str:
+        """When the run ended: of a failed one its last sign of life, be it a heartbeat or the failure."""
+        beat = f"{self.run}.last_heartbeat_ts * 1000"
+        return f"""CASE
+            WHEN custom.value IS NOT NULL THEN custom.ts_epoch
+            WHEN outcome.value IS NULL AND (broken.yes OR {self._beating} IS NOT TRUE)
+                THEN greatest({beat}, mishap.ts_epoch)
+            ELSE {super().finished_at} END"""
+
+    @property
+    def duration(self) -> str:
+        """How long the run took, or has taken."""
+        ended = f"({self.finished_at}) - {self.run}.ts_epoch"
+        return f"""(SELECT CASE WHEN d < 0 THEN 0 ELSE d END
+            FROM (SELECT coalesce({ended}, {super().duration}) AS d) AS took)"""
