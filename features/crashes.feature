@@ -11,6 +11,7 @@ Feature: What dies comes back
       | program  |
       | database |
       | service  |
+      | ui       |
       | proxy    |
 
   Scenario: Everything is killed, the supervisor too

@@ -283,24 +283,14 @@ class StartService(ProgramStage):
         return self.stack.service_program()
 
 
-class LaterStage(StackStage):
-    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+class StartUi(ProgramStage):
+    """The UI backend."""
 
-    why: ClassVar[str]
+    program_name = "ui"
 
-    def check(self) -> Verdict:
-        """Never needed."""
-        return not_needed(self.why)
-
-    def work(self, progress: Progress) -> str:
-        """Never reached, since no check asks for it."""
-        raise AssertionError(f"{type(self).__name__} has no work in this version")
-
-
-class StartUi(LaterStage):
-    """The UI backend and the UI."""
-
-    why = "the web UI is not part of this version; / shows a plain page"
+    def program(self) -> Program:
+        """The UI backend."""
+        return self.stack.ui_program()
 
 
 class StartProxy(ProgramStage):
@@ -323,6 +313,20 @@ class StartProxy(ProgramStage):
         half.replace(self.stack.caddyfile)
 
 
+class LaterStage(StackStage):
+    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+
+    why: ClassVar[str]
+
+    def check(self) -> Verdict:
+        """Never needed."""
+        return not_needed(self.why)
+
+    def work(self, progress: Progress) -> str:
+        """Never reached, since no check asks for it."""
+        raise AssertionError(f"{type(self).__name__} has no work in this version")
+
+
 class Sync(LaterStage):
     """The mirror of the database inside root."""
 
@@ -335,6 +339,9 @@ class Tunnel(LaterStage):
     why = "not asked for"
 
 
+BY_PROGRAM: dict[str, type[ProgramStage]] = {
+    kind.program_name: kind for kind in (StartDatabase, StartService, StartUi, StartProxy)
+}
 BY_NAME: dict[str, type[StackStage]] = {
     "fetch-udocker": FetchUdocker,
     "pull-images": PullImages,

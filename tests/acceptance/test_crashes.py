@@ -60,7 +60,13 @@ def the_supervisor_is_killed(place: Place) -> None:
 @then("each program runs once")
 def each_program_runs_once(place: Place) -> None:
     commands = [" ".join(one.cmdline()) for one in place.processes()]
-    for sign in ("postgres -D", "metaflow_anywhere.service", "caddy run", "supervisor.supervisord"):
+    for sign in (
+        "postgres -D",
+        "metaflow_anywhere.service",
+        "metaflow_anywhere.ui_backend",
+        "caddy run",
+        "supervisor.supervisord",
+    ):
         mothers = [command for command in commands if sign in command]
         assert len(mothers) == 1, mothers
 
