@@ -16,9 +16,10 @@ from types import TracebackType
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-CONNECT_SECONDS = 3.0  # a server on this machine accepts in milliseconds, or not at all
+CONNECT_SECONDS = 3  # a server on this machine accepts in milliseconds, or not at all
 TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
 
 Connection = AsyncConnection[TupleRow]
@@ -39,10 +40,11 @@ class Pool:
     """
 
     def __init__(self, conninfo: str, *, size: int, wait_seconds: float, statement_seconds: float) -> None:
-        self._conninfo = psycopg.conninfo.make_conninfo(
+        given = conninfo_to_dict(conninfo).get("options") or ""
+        self._conninfo = make_conninfo(
             conninfo,
-            connect_timeout=max(2, int(CONNECT_SECONDS)),
-            options=f"-c statement_timeout={int(statement_seconds * 1000)}",
+            connect_timeout=CONNECT_SECONDS,
+            options=f"{given} -c statement_timeout={int(statement_seconds * 1000)}".strip(),
         )
         self._wait_seconds = wait_seconds
         self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
