@@ -51,3 +51,17 @@ Feature: What dies comes back
     Then the exit status is 130
     When I run "invoke up"
     Then it succeeds
+
+  Scenario: Up is killed half way
+    Given an empty root
+    When I run "invoke up" and kill it once the database's files are there
+    And I run "invoke up"
+    Then it succeeds
+    And "invoke status" says that every program is healthy
+    And each program runs once
+
+  Scenario: Two ups at once
+    Given an empty root
+    When I run "invoke up" twice at the same time
+    Then both succeed
+    And each program runs once

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from metaflow_anywhere import __version__
@@ -85,6 +87,14 @@ class Stack:
                 why=reason(error),
                 run=f"{name}=/a/folder/of/yours invoke up",
             ) from error
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One at a time: no other command changes this stack while the block lasts."""
+        self.make_folders()
+        with (self.folder / "stage.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     # ---- parts
 
@@ -232,5 +242,4 @@ class Stack:
 
     def ensure_supervisor(self, progress: Progress) -> None:
         """Have a supervisor that knows all programs as they are now."""
-        self.make_folders()
         self.supervisor.ensure(self.all_programs, progress)

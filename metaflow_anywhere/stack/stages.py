@@ -16,6 +16,7 @@ from psycopg import sql
 from metaflow_anywhere.database import schema
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.ports import require_free
@@ -119,22 +120,28 @@ class InitSchema(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Create what is missing and apply what is pending; resumes after a crash between any two steps."""
-        stack = self.stack
-        stack.make_folders()
-        if not stack.cluster.exists:
+        with self.stack.exclusive():
+            verdict = self.check()  # another command may have done it while this one waited for its turn
+            return self._prepare(progress) if verdict.finding is Finding.NEEDED else verdict.why
+
+    def _prepare(self, progress: Progress) -> str:
+        stack, cluster = self.stack, self.stack.cluster
+        if not cluster.exists:
             progress.say("creating the database cluster")
-            stack.cluster.create(stack.settings.state_dir)
+            cluster.create(stack.settings.state_dir)
             shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
-        stack.cluster.check_major()
-        stack.cluster.take_over()
-        if stack.cluster.server_pid() is not None:
+        cluster.check_major()
+        cluster.take_over()
+        info = stack.supervisor.info(StartDatabase.program_name)
+        if info is not None and info.running:
             self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
         else:
-            with stack.cluster.private_server(self.log) as conninfo:
+            cluster.stop()  # such as the private server of a command that was killed
+            with cluster.private_server(self.log) as conninfo:
                 self._apply(conninfo, progress)
-        steps = schema.available()
-        newest = f"step {steps[-1].version} ({steps[-1].name})"
-        stamp = {"schema": self._schema_digest(), "newest": newest, "passwords": self._password_digest()}
+        newest = schema.available()[-1]
+        told = f"step {newest.version} ({newest.name})"
+        stamp = {"schema": self._schema_digest(), "newest": told, "passwords": self._password_digest()}
         half = stack.settings.pgdata_dir / f".{STAMP}.new"
         try:
             half.write_text(json.dumps(stamp))
@@ -142,7 +149,7 @@ class InitSchema(StackStage):
             half.replace(half.with_name(STAMP))
         except OSError as error:
             raise AnywhereError("the schema's version cannot be recorded", why=reason(error)) from error
-        return f"schema is at {newest}"
+        return f"schema is at {told}"
 
     def undo(self, progress: Progress) -> str | None:
         """The schema is part of the database, which is kept."""
@@ -219,9 +226,10 @@ class ProgramStage(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
-        self.stack.ensure_supervisor(progress)
-        self.prepare(progress)
-        self.stack.supervisor.start(self.program_name)
+        with self.stack.exclusive():
+            self.stack.ensure_supervisor(progress)
+            self.prepare(progress)
+            self.stack.supervisor.start(self.program_name)
         return self.await_answer(progress)
 
     def await_answer(self, progress: Progress) -> str:

@@ -87,3 +87,23 @@ def i_press_ctrl_c(place: Place) -> None:
     os.kill(running.pid, signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     place.last = Result(running.returncode, output, "")
+
+
+@when('I run "invoke up" and kill it once the database\'s files are there')
+def i_kill_up(place: Place) -> None:
+    running = place.start("invoke", "up")
+    eventually((place.settings.pgdata_dir / "postmaster.pid").exists, "the start of a private database")
+    running.kill()
+    running.communicate(timeout=30)
+
+
+@when('I run "invoke up" twice at the same time')
+def i_run_up_twice(place: Place) -> None:
+    both = [place.start("invoke", "up") for _ in range(2)]
+    place.notes["both"] = [(one.communicate(timeout=COMMAND_SECONDS)[0], one.returncode) for one in both]
+
+
+@then("both succeed")
+def both_succeed(place: Place) -> None:
+    for output, status in place.notes["both"]:
+        assert status == 0, output
