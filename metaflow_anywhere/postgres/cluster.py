@@ -157,12 +157,6 @@ class Cluster:
                 run=f"sudo chown -R $(id -u) {self.data}",
             )
 
-    def control(self) -> dict[str, str]:
-        """What ``pg_controldata`` says, its labels as keys (such as ``Database cluster state``)."""
-        printed = self.programs.run("pg_controldata", "-D", self.data, timeout=20)
-        pairs = (line.split(":", 1) for line in printed.splitlines() if ":" in line)
-        return {name.strip(): value.strip() for name, value in pairs}
-
     def check_major(self) -> None:
         """Raise ClusterError if the cluster was made by another major version, whose files ours cannot read."""
         found = (self.data / "PG_VERSION").read_text().strip()
