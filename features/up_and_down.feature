@@ -19,6 +19,25 @@ Feature: One command brings the whole stack up
     Then it succeeds
     And the run of Kept is still there
 
+  Scenario: Root is copied to another place
+    Given a stack that is up
+    And a flow called Kept with a run
+    When I run "invoke down"
+    And I run "cp -r {root} {elsewhere}"
+    And I run "invoke up --root {elsewhere}"
+    Then it succeeds
+    And the run of Kept is still there
+
+  Scenario: What belongs to the machine is thrown away
+    Given an installation of its own
+    And a stack that is up
+    And a flow called Kept with a run
+    When I run "invoke down"
+    And the machine's own folder is thrown away
+    And I run "invoke up"
+    Then it succeeds
+    And the run of Kept is still there
+
   Scenario: Up a second time changes nothing
     Given a stack that is up
     When I run "invoke up"
@@ -54,7 +73,8 @@ Feature: One command brings the whole stack up
     And no program was restarted
 
   Scenario: Another root is another stack
-    Given a stack that is up
+    Given nobody chose ports for the inner programs
+    And a stack that is up
     And a flow called First with a run
     When I bring up a second stack with another root and port
     Then it succeeds

@@ -106,7 +106,7 @@ def _layers(config: Any, names: Sequence[str]) -> list[Layer]:
     """Those of Invoke's file levels that hold our section; Invoke keeps them apart under private names only."""
     layers = []
     for name in names:
-        values = getattr(config, f"_{name}", {}).get(SECTION)
+        values = (getattr(config, f"_{name}", None) or {}).get(SECTION)
         if values is None:
             continue
         origin = f"file: {getattr(config, f'_{name}_path', None) or name}"

@@ -10,6 +10,7 @@ from invoke import Context, Exit, task
 from metaflow_anywhere.errors import AnywhereError
 
 PROJECT = Path(__file__).parent.parent
+WORKERS = "2"  # every file of tests has servers of its own; more of them at once than cores would only wait
 # program -> Debian package. Scenarios use them to be another user, or in a network that leads nowhere.
 NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "mount": "mount", "ip": "iproute2", "tail": "coreutils"}
 
@@ -20,7 +21,7 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
     install_needed()
     steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     paths = only.split(",") if only else []
-    steps.append(["pytest", *(["--long"] if long else []), *paths])
+    steps.append(["pytest", "-n", WORKERS, "--dist", "loadfile", *(["--long"] if long else []), *paths])
     for module, *arguments in steps:
         print(f"$ {module} {' '.join(arguments)}", flush=True)
         done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=PROJECT, check=False)

@@ -16,9 +16,10 @@ from types import TracebackType
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-CONNECT_SECONDS = 3.0  # a server on this machine accepts in milliseconds, or not at all
+CONNECT_SECONDS = 3  # a server on this machine accepts in milliseconds, or not at all
 TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
 
 Connection = AsyncConnection[TupleRow]
@@ -39,10 +40,11 @@ class Pool:
     """
 
     def __init__(self, conninfo: str, *, size: int, wait_seconds: float, statement_seconds: float) -> None:
-        self._conninfo = psycopg.conninfo.make_conninfo(
+        given = conninfo_to_dict(conninfo).get("options") or ""
+        self._conninfo = make_conninfo(
             conninfo,
-            connect_timeout=max(2, int(CONNECT_SECONDS)),
-            options=f"-c statement_timeout={int(statement_seconds * 1000)}",
+            connect_timeout=CONNECT_SECONDS,
+            options=f"{given} -c statement_timeout={int(statement_seconds * 1000)}".strip(),
         )
         self._wait_seconds = wait_seconds
         self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
@@ -87,19 +89,24 @@ class Pool:
             raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
 
     async def _wait_for_turn(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that comes with the turn.
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(self._wait_seconds, self._expire, turn)
         self._waiting.append(turn)
         try:
-            await asyncio.wait_for(turn, self._wait_seconds)
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():  # the turn came in the same moment: pass it on
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn came in the same moment: pass it on
                 self._next_turn()
-            else:
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(turn)
-            if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-                raise Unavailable(f"no database connection was free for {self._wait_seconds:g} seconds") from None
             raise
+        finally:
+            timer.cancel()
+
+    def _expire(self, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            self._waiting.remove(turn)
+            turn.set_exception(Unavailable(f"no database connection was free for {self._wait_seconds:g} seconds"))
 
     def _next_turn(self) -> None:
         while self._waiting:

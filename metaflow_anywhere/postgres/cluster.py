@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -122,6 +123,39 @@ class Cluster:
             self.programs.account.owns(half)
         half.replace(path)
         return True
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the files have the owner and mode that PostgreSQL insists on; copies often do not."""
+        found = self.data.stat()
+        return found.st_uid == self._owner_uid and not stat.S_IMODE(found.st_mode) & 0o077
+
+    @property
+    def _owner_uid(self) -> int:
+        return self.programs.account.uid if self.programs.account else os.geteuid()
+
+    def take_over(self) -> None:
+        """Give a cluster that was copied here the owner and mode it needs. Raises ClusterError if we may not."""
+        if self.is_ours:
+            return
+        if self.server_pid() is not None:
+            raise ClusterError(f"{self.data} is served for another user", why="its files cannot be taken over now")
+        try:
+            for path in (self.data, *self.data.rglob("*")):
+                if self.programs.account:
+                    self.programs.account.owns(path)
+                if path.is_dir() and not path.is_symlink():
+                    path.chmod(0o700)
+        except OSError as error:
+            raise ClusterError(
+                f"{self.data} belongs to another user", why=reason(error), run=f"sudo chown -R $(id -u) {self.data}"
+            ) from error
+        if not self.is_ours:
+            raise ClusterError(
+                f"{self.data} belongs to another user",
+                why=f"its owner is number {self.data.stat().st_uid}, and the database would run as {self._owner_uid}",
+                run=f"sudo chown -R $(id -u) {self.data}",
+            )
 
     def control(self) -> dict[str, str]:
         """What ``pg_controldata`` says, its labels as keys (such as ``Database cluster state``)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow_anywhere.service.messages import bad_request
 
-SMALLEST, LARGEST_ATTEMPT = 0, 32767  # a smallint column
+LARGEST_ATTEMPT = 32767  # of a smallint column
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -62,9 +62,9 @@ def check_attempt(value: object, place: int) -> None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if value is not None and (
-        not isinstance(value, int) or isinstance(value, bool) or not SMALLEST <= value <= LARGEST_ATTEMPT
+        not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_ATTEMPT
     ):
-        raise bad_request(f"attempt_id of item {place} must be an integer from {SMALLEST} to {LARGEST_ATTEMPT}")
+        raise bad_request(f"attempt_id of item {place} must be an integer from 0 to {LARGEST_ATTEMPT}")
 
 
 def _tags(document: dict[str, Any], name: str) -> str | None:
@@ -85,6 +85,9 @@ def _parse(body: bytes) -> Any:
         return json.loads(body)
     except RecursionError:
         raise bad_request("the body is nested too deeply") from None
-    except ValueError as error:
-        reason = getattr(error, "msg", "it is not UTF-8 text")
-        raise bad_request(f"the body is not JSON: {reason}") from None
+    except json.JSONDecodeError as error:
+        raise bad_request(f"the body is not JSON: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise bad_request("the body is not UTF-8 text") from None
+    except ValueError:
+        raise bad_request("a number in the body has too many digits") from None

@@ -21,7 +21,7 @@ from metaflow_anywhere.database.ids import LARGEST_NUMBER
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.service.messages import Call, Reply, bad_request
 
-ROWS_PER_READ = 1000  # about 300 kB: few round trips, little memory
+ROWS_PER_READ = 2000  # about 600 kB: few round trips, little memory
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500  # of a page the client asked for
 
 

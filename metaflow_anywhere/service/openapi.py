@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from metaflow_anywhere.service import admin, artifacts, flows, metadata, runs, steps, tags, tasks
+from metaflow_anywhere.service import admin, artifacts, filtered_tasks, flows, metadata, runs, steps, tags, tasks
 from metaflow_anywhere.service.lists import DEFAULT_LIMIT, LARGEST_LIMIT
 from metaflow_anywhere.service.messages import JSON, Call, Handler, Reply, encoded
 from metaflow_anywhere.service.router import Route
@@ -165,7 +165,7 @@ OPERATIONS: Mapping[Handler, Operation] = {
     steps.read_step: Operation(_reference("Step"), (404,)),
     steps.create_step: Operation(_reference("Step"), (404, 409), body=_reference("NewObject")),
     tasks.list_tasks: Operation(_list_of(_reference("Task")), query={**PAGING, **_filters(tasks.FILTERS)}),
-    tasks.list_filtered_tasks: Operation(
+    filtered_tasks.list_filtered_tasks: Operation(
         _list_of(STRING), query={"metadata_field_name": STRING, "pattern": {**STRING, "description": "a POSIX regex"}}
     ),
     tasks.create_task: Operation(_reference("Task"), (404, 409), body=_reference("NewTask")),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from metaflow_anywhere.service import admin, artifacts, flows, metadata, openapi, runs, steps, tags, tasks
+from metaflow_anywhere.service import (
+    admin,
+    artifacts,
+    filtered_tasks,
+    flows,
+    metadata,
+    openapi,
+    runs,
+    steps,
+    tags,
+    tasks,
+)
 from metaflow_anywhere.service.router import Route
 
 FLOW = "/flows/{flow}"
@@ -30,7 +41,7 @@ ROUTES = (
     Route("GET", STEP, steps.read_step),
     Route("POST", f"{STEP}/step", steps.create_step),
     Route("GET", f"{STEP}/artifacts", artifacts.list_step_artifacts),
-    Route("GET", f"{STEP}/filtered_tasks", tasks.list_filtered_tasks),
+    Route("GET", f"{STEP}/filtered_tasks", filtered_tasks.list_filtered_tasks),
     Route("GET", f"{STEP}/tasks", tasks.list_tasks),
     Route("POST", f"{STEP}/task", tasks.create_task),
     Route("GET", TASK, tasks.read_task),

@@ -75,6 +75,8 @@ class Server:
             reply = await route.handler(Call(self._pool, match.parts, query, body, self._router.prefix))
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
+        except (web.RequestPayloadError, ConnectionError):
+            reply = _refused(bad_request("the body did not arrive whole"))
         except Exception as error:  # whatever it is, the client gets an answer, and never a traceback
             reply = _failed(error, request)
             if reply.status == 500:

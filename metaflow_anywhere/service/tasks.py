@@ -14,7 +14,7 @@ from metaflow_anywhere.service.documents import (
     TASK,
     TASK_ID,
 )
-from metaflow_anywhere.service.lists import Listing, send_all, send_filtered, send_list
+from metaflow_anywhere.service.lists import Listing, send_filtered, send_list
 from metaflow_anywhere.service.messages import (
     Call,
     Refusal,
@@ -48,20 +48,6 @@ FILTERS = {
     "ts_epoch": Field("ts_epoch", "integer"),
     "last_heartbeat_ts": Field("last_heartbeat_ts", "integer"),
 }
-# Distinct tasks, so the table of tasks is walked and each asks whether it has such a row.
-FILTERED = Listing(
-    f"WITH {RUN}",
-    """to_json(flow_id || '/' || coalesce(run_id, run_number::text) || '/' || step_name || '/'
-        || coalesce(task_name, task_id::text))::text""",
-    f"""{IN_TASKS} AND EXISTS (
-        SELECT FROM metadata_v3 m
-        WHERE m.flow_id = %(flow)s AND m.run_number = {IN_RUN} AND m.step_name = %(step)s
-            AND m.task_id = tasks_v3.task_id
-            AND (%(field)s::text IS NULL OR m.field_name = %(field)s)
-            AND (%(pattern)s::text IS NULL OR m.value ~ %(pattern)s))""",
-    (("task_id", "bigint"),),
-    ascending=True,
-)
 BEAT = f"""
     WITH {RUN}, refreshed_run AS ({REFRESH_RUN}),
     task AS (SELECT task_id AS id {IN_TASKS} AND task_id = {TASK_ID}),
@@ -109,10 +95,3 @@ async def list_tasks(call: Call) -> Reply:
 async def beat_task(call: Call) -> Reply:
     """Note that the task, and so its run, is alive, and say when to tell again; 404 only if there is no such task."""
     return heard(await one_row(call.pool, BEAT, call.address()))
-
-
-async def list_filtered_tasks(call: Call) -> Reply:
-    """The path specifications of the step's tasks with a metadata row of that field whose value matches a pattern."""
-    asked = dict(call.query)
-    parameters = {**call.address(), "field": asked.get("metadata_field_name"), "pattern": asked.get("pattern")}
-    return await send_all(call.pool, FILTERED, parameters)

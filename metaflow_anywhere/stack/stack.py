@@ -208,4 +208,4 @@ class Stack:
     def ensure_supervisor(self, progress: Progress) -> None:
         """Have a supervisor that knows all programs as they are now."""
         self.make_folders()
-        self.supervisor.ensure(self.all_programs(), progress)
+        self.supervisor.ensure(self.all_programs, progress)

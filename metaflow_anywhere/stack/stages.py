@@ -108,6 +108,8 @@ class InitSchema(StackStage):
         """Compare what was recorded in the data directory with what is wanted now."""
         if not self.stack.data_exists:
             return needed("there is no database yet")
+        if not self.stack.cluster.is_ours:
+            return needed("the database's files have another owner or mode")
         recorded = self._recorded()
         if recorded.get("schema") != self._schema_digest():
             return needed("the schema is older than sql/, or of unknown age")
@@ -124,6 +126,7 @@ class InitSchema(StackStage):
             stack.cluster.create(stack.settings.state_dir)
             shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
         stack.cluster.check_major()
+        stack.cluster.take_over()
         if stack.cluster.server_pid() is not None:
             self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
         else:

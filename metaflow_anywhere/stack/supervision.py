@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,19 +106,22 @@ class Supervisor:
 
     # ---- doing
 
-    def ensure(self, programs: Sequence[Program], progress: Progress) -> None:
+    def ensure(self, programs: Callable[[], Sequence[Program]], progress: Progress) -> None:
         """Have a supervisor that answers and knows ``programs`` as they are now. Changed ones are stopped, not started.
 
-        A supervisor that is gone or hangs is replaced; programs it left behind are ended first.
+        A supervisor that is gone or hangs is replaced; what it left behind is ended first, and only then ``programs``
+        is called: it chooses ports, and those are held by what was left.
         """
         with self._lock():
-            text = self._render(programs)
-            if self.alive():
+            alive = self.alive()
+            if not alive:
+                self.end_leftovers(progress)
+            text = self._render(programs())
+            if alive:
                 if not self.configuration.exists() or self.configuration.read_text() != text:
                     self.configuration.write_text(text)
                     self._reread()
                 return
-            self.end_leftovers(progress)
             self.configuration.write_text(text)
             self.configuration.chmod(0o600)
             self._launch(progress)

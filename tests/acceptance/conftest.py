@@ -45,6 +45,12 @@ def the_shared_stack(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Pl
     return shared_place
 
 
+@given("nobody chose ports for the inner programs")
+def nobody_chose_ports(fresh_place: Place) -> None:
+    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT"):
+        del fresh_place.variables[name]
+
+
 @given("an empty root", target_fixture="place")
 def an_empty_root(fresh_place: Place) -> Place:
     return fresh_place
@@ -72,7 +78,10 @@ def a_flow_with_a_run(place: Place, name: str) -> None:
 
 @when(parsers.parse('I run "{command}"'))
 def i_run(place: Place, command: str) -> None:
-    place.run(*words(command, {"elsewhere": str(place.folder / "elsewhere")}))
+    replacements = {"elsewhere": str(place.folder / "elsewhere"), "root": str(place.root)}
+    place.run(*words(command, replacements))
+    if "--root {elsewhere}" in command:
+        place.variables["MF_ROOT"] = replacements["elsewhere"]  # where the stack is, for all that follows
 
 
 @then("it succeeds")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -60,6 +60,8 @@ class Place:
             "MF_ROOT": str(self.root),
             "MF_STATE_DIR": str(state_dir),
             "MF_PORT": str(free_port()),
+            "MF_METADATA_PORT": str(free_port()),
+            "MF_DATABASE_PORT": str(free_port()),
         }
         self.port = self.variables["MF_PORT"]
         self.last = Result(-1, "", "")
@@ -133,22 +135,30 @@ class Place:
         """The stack's supervisor."""
         return next(one for one in self.processes() if "supervisor.supervisord" in one.cmdline())
 
+    def kill_everything(self) -> None:
+        """Kill every process of the stack, as the loss of the machine would."""
+        doomed = self.processes()
+        doomed.sort(key=lambda one: "supervisor.supervisord" not in one.cmdline())  # first, or it starts others anew
+        for process in doomed:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(doomed, timeout=10)
+
     def clean_up(self) -> None:
         """End the stack, whatever state a scenario left it in, and remove every file."""
         self.variables["MF_PORT"] = self.port  # a scenario may have made it nonsense
-        self.ask("invoke", "down")
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+        self.kill_everything()
         settings = self.settings
         shutil.rmtree(settings.stack_dir, ignore_errors=True)
         shutil.rmtree(settings.run_dir, ignore_errors=True)
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A loopback port that nobody uses, below those that the system hands out to others in the meantime."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def eventually(question: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:

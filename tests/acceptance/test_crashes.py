@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 
-import psutil
 import requests
 from pytest_bdd import parsers, scenarios, then, when
 
@@ -47,12 +45,7 @@ def the_flow_succeeds(place: Place) -> None:
 
 @when("everything is killed at once")
 def everything_is_killed(place: Place) -> None:
-    doomed = place.processes()
-    place.supervisor().kill()  # first, so that it starts nothing anew
-    for process in doomed:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(doomed, timeout=10)
+    place.kill_everything()
     assert place.processes() == []
 
 

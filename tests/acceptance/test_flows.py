@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, scenarios, then, when
 
+from metaflow_anywhere.stack.hello.check import card_text
 from tests.acceptance.place import Place, Result, words
 
 scenarios("flows.feature")
@@ -50,7 +51,7 @@ answer = dict(
     assert answer["names"] == ["carried", "length", "name", "word"]
     assert "the end of anywhere" in answer["stdout"]
     assert answer["stderr"].strip() == ""
-    assert "anywhere has 8 letters" in answer["card"]
+    assert "anywhere has 8 letters" in card_text(answer["card"])
     assert len(answer["tasks"]) == 1
     assert answer["exception"] is None
     assert answer["metadata"] == "0"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
-from pytest_bdd import parsers, scenarios, then, when
+from pytest_bdd import given, parsers, scenarios, then, when
 
 from tests.acceptance.place import Place, new_place
 
@@ -18,6 +19,16 @@ scenarios("up_and_down.feature")
 def second_place(installation: Path) -> Iterator[Place]:
     with new_place(installation) as place:
         yield place
+
+
+@given("an installation of its own")
+def an_installation_of_its_own(fresh_place: Place) -> None:
+    fresh_place.variables["MF_STATE_DIR"] = str(fresh_place.folder / "state")
+
+
+@when("the machine's own folder is thrown away")
+def the_folder_is_thrown_away(place: Place) -> None:
+    shutil.rmtree(place.folder / "state")
 
 
 @then("it prints the URL and what to do next")
@@ -40,6 +51,8 @@ def the_program_is(place: Place, program: str, state: str) -> None:
 
 @when("I bring up a second stack with another root and port")
 def a_second_stack(place: Place, second_place: Place) -> None:
+    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT"):
+        del second_place.variables[name]
     place.last = second_place.ask("invoke", "up")
 
 
@@ -50,5 +63,4 @@ def the_second_stack_knows_no_flow(second_place: Place) -> None:
 
 @then('the database is in "{elsewhere}"')
 def the_database_is_elsewhere(place: Place) -> None:
-    place.variables["MF_ROOT"] = str(place.folder / "elsewhere")  # for the clean-up too
     assert (place.folder / "elsewhere" / "pgdata" / "PG_VERSION").exists()

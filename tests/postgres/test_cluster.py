@@ -84,3 +84,17 @@ def test_a_server_that_cannot_start_shows_its_own_log(
     with pytest.raises(ClusterError) as caught, cluster.private_server(log):
         pass
     assert any("shared_buffers" in line for line in caught.value.lines())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_copy_with_the_wrong_owner_and_mode_is_taken_over(postgres_programs: Programs, open_folder: Path) -> None:
+    cluster = Cluster(postgres_programs, open_folder / "copied")
+    cluster.create(open_folder / "installation")
+    for path in (cluster.data, *cluster.data.rglob("*")):
+        os.chown(path, 0, 0)
+    cluster.data.chmod(0o755)
+    assert not cluster.is_ours
+    cluster.take_over()
+    assert cluster.is_ours
+    with cluster.private_server() as conninfo, psycopg.connect(conninfo) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

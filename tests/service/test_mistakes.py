@@ -14,7 +14,7 @@ from metaflow_anywhere.service.server import MAX_BODY_BYTES
 from tests.service.conftest import Made
 from tests.service.running import Client, RunningService, await_condition, service_environment
 
-NOT_JSON = [b"", b"{", b"[1,]", b"nonsense", b"\xff\xfe", b'{"user_name": "\xff"}', b"[" * 100_000]
+NOT_JSON = [b"", b"{", b"[1,]", b"nonsense", b"\xff\xfe", b'{"user_name": "\xff"}', b"[" * 100_000, b"9" * 5000]
 NO_OBJECT = [b"[]", b"null", b"1", b'"text"', b"true"]
 WRONG_TYPES = [
     {"user_name": 5},

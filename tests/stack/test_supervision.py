@@ -45,7 +45,7 @@ def lives(pid: int) -> bool:
 
 
 def start(supervisor: Supervisor, one: Program) -> int:
-    supervisor.ensure([one], QUIET)
+    supervisor.ensure(lambda: [one], QUIET)
     supervisor.start(one.name)
     return running_pid(supervisor)
 
@@ -114,7 +114,7 @@ def test_shutting_down_leaves_nothing_and_is_safe_to_repeat(supervisor: Supervis
 
 
 def test_a_program_that_does_not_exist_is_told_as_such(supervisor: Supervisor) -> None:
-    supervisor.ensure([Program("sleeper", ["/nowhere/at-all"])], QUIET)
+    supervisor.ensure(lambda: [Program("sleeper", ["/nowhere/at-all"])], QUIET)
     with pytest.raises(AnywhereError) as caught:
         supervisor.start("sleeper")
     assert "/nowhere/at-all" in caught.value.why
