@@ -53,10 +53,12 @@ class Condition:
         return bool(self.fields)
 
 
-def parse_filters(query: Iterable[tuple[str, str]], fields: Mapping[str, Field], *, tags: bool = False) -> Condition:
+def parse_filters(
+    query: Iterable[tuple[str, str]], fields: Mapping[str, Field], *, tags: bool = False, prefix: str = "filter"
+) -> Condition:
     """The condition that ``query`` asks for; with ``tags`` also ``_tags`` on the columns tags and system_tags.
 
-    Raises FilterError.
+    Parameters are called ``prefix`` and a number. Raises FilterError.
     """
     parts: list[sql.Composable] = []
     parameters: dict[str, str] = {}
@@ -65,7 +67,7 @@ def parse_filters(query: Iterable[tuple[str, str]], fields: Mapping[str, Field],
     def parameter(value: str) -> sql.Composable:
         if "\0" in value:
             raise FilterError("a filter may not contain the character NUL")
-        name = f"filter_{len(parameters)}"
+        name = f"{prefix}_{len(parameters)}"
         parameters[name] = value
         return sql.Placeholder(name)
 

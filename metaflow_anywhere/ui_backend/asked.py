@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from metaflow_anywhere.database.filters import COMPARISONS, PATTERNS, Condition, Field, parse_filters
 
@@ -25,7 +26,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Asked:
-    """A list request, taken apart. ``condition`` holds all filters."""
+    """A list request, taken apart. ``condition`` holds the filters on a table itself, ``late`` those on what is derived."""
 
     page: int
     limit: int
@@ -33,6 +34,12 @@ class Asked:
     groups: tuple[str, ...]
     group_limit: int
     condition: Condition
+    late: Condition
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The values of all filters."""
+        return {**self.condition.parameters, **self.late.parameters}
 
     @property
     def offset(self) -> int:
@@ -40,8 +47,15 @@ class Asked:
         return (self.page - 1) * self.limit
 
 
-def parse(query: Query, fields: Mapping[str, Field], default: tuple[Order, ...], *, tags: bool = False) -> Asked:
-    """The request for a list of ``fields``. What it does not know is ignored, as clients expect.
+def parse(
+    query: Query,
+    fields: Mapping[str, Field],
+    default: tuple[Order, ...],
+    *,
+    derived: Mapping[str, Field] = MappingProxyType({}),
+    tags: bool = False,
+) -> Asked:
+    """The request for a list of ``fields`` and ``derived`` ones. What it does not know is ignored, as clients expect.
 
     Raises FilterError for a value that its field cannot be compared with.
     """
@@ -50,10 +64,11 @@ def parse(query: Query, fields: Mapping[str, Field], default: tuple[Order, ...],
     return Asked(
         page=bounded(named.get("_page"), 1, LARGEST_OFFSET // limit),
         limit=limit,
-        order=_order(named.get("_order", ""), fields) or default,
-        groups=tuple(name for name in named.get("_group", "").split(",") if name in fields),
+        order=_order(named.get("_order", ""), {**fields, **derived}) or default,
+        groups=tuple(name for name in named.get("_group", "").split(",") if name in fields or name in derived),
         group_limit=bounded(named.get("_group_limit"), DEFAULT_LIMIT, LARGEST_LIMIT),
         condition=parse_filters(_known(query), fields, tags=tags),
+        late=parse_filters(_known(query), derived, prefix="late"),
     )
 
 

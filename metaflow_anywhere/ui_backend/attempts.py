@@ -17,10 +17,16 @@ from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, 
 SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
 SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
 
-_ATTEMPT_TAG = """substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"')"""
+# One row that the planner takes for a thousand. Without it, it expects one task in a run (its statistics know nothing of
+# how columns go together) and joins a thousand tasks with a thousand attempts by comparing each with each.
+MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
+
+# The tag is the only one, nearly always.
+_ATTEMPT_TAG = """CASE WHEN m.tags ->> 0 ~ '^attempt_id:[0-9]{1,4}$' THEN substr(m.tags ->> 0, 12)
+    ELSE substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"') END"""
 _ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
 # Each fact is found along an index; the last column of the join (task_id) keeps it to the tasks of the page.
-FACTS = f"""said AS (
+FACTS = f"""said AS MATERIALIZED (
     SELECT m.task_id,
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
         m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
@@ -47,7 +53,7 @@ attempts AS (
     FROM (
         SELECT task_id, attempt_id, told.started_at, told.attempt_finished, told.attempt_ok,
             stored.ts_epoch AS task_ok_finished, stored.location, stored.sha
-        FROM told FULL JOIN stored USING (task_id, attempt_id)
+        FROM told FULL JOIN stored USING (task_id, attempt_id), {MANY_ROWS}
     ) AS known
     WINDOW later AS (PARTITION BY task_id ORDER BY attempt_id)
 )"""
@@ -73,7 +79,7 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
     return Table(
         opening=RUN,
         base=f"""SELECT flow_id, run_number, run_id, step_name, task_id, task_name, user_name, ts_epoch,
-            last_heartbeat_ts, {RUN_TAGS} FROM tasks_v3 WHERE {IN_RUN} AND {condition}""",
+            last_heartbeat_ts, {RUN_TAGS} FROM tasks_v3, {MANY_ROWS} WHERE {IN_RUN} AND {condition}""",
         fields=fields("flow_id run_id step_name task_name user_name", "run_number task_id ts_epoch last_heartbeat_ts"),
         derived={name: Field(name, "integer") for name in ("attempt_id", "started_at", "finished_at", "duration")},
         derivations={

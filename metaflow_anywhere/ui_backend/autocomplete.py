@@ -59,7 +59,7 @@ def _names(column: str, source: str) -> Callable[[web.Request], Any]:
         )  # fmt: skip
         parameters = {
             **address(request.match_info),
-            **wanted.condition.parameters,
+            **wanted.parameters,
             **{f"pattern_{place}": f"^(?:{pattern})" for place, pattern in enumerate(patterns)},
         }
         rows = await read(request.app[POOL], statement, parameters, prepare=False)

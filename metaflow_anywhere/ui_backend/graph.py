@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.ui_backend.decoding import Decoder, Value
+from metaflow_anywhere.ui_backend.decoding import UNREADABLE, Decoder, Value
 from metaflow_anywhere.ui_backend.envelope import one
 from metaflow_anywhere.ui_backend.resources import POOL, load
 from metaflow_anywhere.ui_backend.resources import RUN as RUN_PATH
@@ -65,10 +65,11 @@ class Graphs:
         wanted = [row for row in await self._rows(pool, where) if row["name"] not in NOT_PARAMETERS | {GRAPH}]
         found = {}
         for row, value in zip(wanted, await self._values(wanted, again=again), strict=True):
-            if value.error:
-                name = "MetaflowNotFound" if value.name == "artifact-not-accessible" else value.name
-                raise Problem(name, f"the parameter {row['name']} cannot be shown, because {value.error}")
-            found[row["name"]] = {"value": value.text if value.json is None else json.loads(value.json)}
+            reason = f"cannot be shown, because {value.error}" if value.error else ""
+            if value.name == UNREADABLE:
+                raise Problem("MetaflowNotFound", f"the parameter {row['name']} {reason}")
+            # One that is of a strange type must not hide the others.
+            found[row["name"]] = {"value": reason or (value.text if value.json is None else json.loads(value.json))}
         return json.dumps(found).encode()
 
     async def source_file(self, request: web.Request) -> str | None:

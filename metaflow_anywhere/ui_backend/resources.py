@@ -56,10 +56,10 @@ def listing(table: Table, postprocess: Postprocess | None = None) -> Handler:
     """The handler of a list."""
 
     async def answer(request: web.Request) -> web.Response:
-        wanted = asked.parse(list(request.query.items()), table.known, table.order, tags=True)
+        wanted = asked.parse(list(request.query.items()), table.fields, table.order, derived=table.derived, tags=True)
         statement = table.listing(wanted)
-        parameters = {**address(request.match_info), **wanted.condition.parameters}
-        found = await read(request.app[POOL], statement, parameters, prepare=not wanted.condition)
+        parameters = {**address(request.match_info), **wanted.parameters}
+        found = await read(request.app[POOL], statement, parameters)
         if postprocess is not None and request.query.get("postprocess") == "true":
             found = await postprocess(found, request)
         extra = await _benchmark(request, statement, parameters)

@@ -29,29 +29,40 @@ class WatchfulRunStatus(RunStatus):
     def joins(self) -> str:
         """Adds ``custom`` (the outcome of a last step of another name), ``mishap`` (a failure) and ``broken``."""
         in_run = f"flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number"
+        # The conditions are inside of the subqueries: there they are looked at before anything is read.
+        unknown = "outcome.value IS NULL"
         return f"""{super().joins}
             LEFT JOIN LATERAL (
-                SELECT m.value, m.ts_epoch FROM metadata_v3 AS named JOIN metadata_v3 AS m
-                    ON m.flow_id = named.flow_id AND m.run_number = named.run_number
-                    AND m.step_name = named.value AND m.field_name = 'attempt_ok'
-                WHERE named.flow_id = {self.run}.flow_id AND named.run_number = {self.run}.run_number
-                    AND named.step_name = '_parameters' AND named.field_name = 'end_step' AND named.value <> 'end'
-                ORDER BY m.ts_epoch DESC, m.id DESC LIMIT 1
-            ) AS custom ON outcome.value IS NULL
+                {self._newest("attempt_ok")} AND {unknown} AND step_name = (
+                    SELECT value FROM metadata_v3
+                    WHERE {in_run} AND step_name = '_parameters' AND field_name = 'end_step' AND value <> 'end' LIMIT 1)
+            ) AS custom ON true
             LEFT JOIN LATERAL (
                 SELECT max(ts_epoch) AS ts_epoch FROM metadata_v3
-                WHERE {in_run} AND field_name = 'attempt_ok' AND value <> 'True'
-            ) AS mishap ON outcome.value IS NULL AND custom.value IS NULL
-            LEFT JOIN LATERAL (
-                SELECT true AS yes
-                WHERE (mishap.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}
-                       OR {NOW_SECONDS} - {self.run}.last_heartbeat_ts > {self.task_seconds})
-                    AND NOT EXISTS ({self._tasks("alive")}) AND EXISTS ({self._tasks("failed")})
-            ) AS broken ON outcome.value IS NULL AND custom.value IS NULL AND {self.run}.run_id IS NULL
-                AND {self._beating}"""
+                WHERE {unknown} AND custom.value IS NULL AND {in_run} AND field_name = 'attempt_ok' AND value <> 'True'
+            ) AS mishap ON true
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN {unknown} AND custom.value IS NULL AND {self.run}.run_id IS NULL AND {self._beating}
+                        AND (mishap.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}
+                            OR {NOW_SECONDS} - {self.run}.last_heartbeat_ts > {self.task_seconds})
+                    THEN NOT EXISTS ({self._tasks("alive")}) AND EXISTS ({self._tasks("failed")}) END AS yes
+                OFFSET 0  -- computed once, though it is used thrice
+            ) AS broken"""
+
+    def _newest_of_end(self, field: str) -> str:
+        return f"{self._newest(field)} AND step_name = 'end'"
+
+    def _newest(self, field: str) -> str:
+        """By an aggregate: for LIMIT 1 the planner would walk through a run's metadata by time."""
+        return f"""SELECT (array_agg(value ORDER BY ts_epoch DESC, id DESC))[1] AS value, max(ts_epoch) AS ts_epoch
+            FROM metadata_v3 WHERE flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number
+                AND field_name = '{field}'"""
 
     def _tasks(self, which: str) -> str:
-        """The tasks of the run that are alive, or that have failed (of a run without any that is alive)."""
+        """The tasks of the run that are alive, or that have failed (of a run without any that is alive).
+
+        OFFSET 0 has each task's metadata looked up along the index, where joining would compare each with each.
+        """
         finished = """SELECT FROM metadata_v3 AS m WHERE m.flow_id = t.flow_id AND m.run_number = t.run_number
             AND m.step_name = t.step_name AND m.task_id = t.task_id AND m.field_name = 'attempt_ok'"""
         retried = """SELECT FROM metadata_v3 AS later WHERE later.flow_id = t.flow_id
@@ -60,8 +71,8 @@ class WatchfulRunStatus(RunStatus):
         alive = f"""(t.last_heartbeat_ts >= {NOW_SECONDS} - {self.task_seconds}
                 OR t.last_heartbeat_ts IS NULL AND t.ts_epoch > {NOW_MS} - {self.old_milliseconds})
             AND NOT EXISTS ({finished} AND NOT EXISTS ({retried})
-                AND (m.value = 'True' OR m.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}))"""
-        condition = alive if which == "alive" else f"NOT EXISTS ({finished} AND m.value = 'True')"
+                AND (m.value = 'True' OR m.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}) OFFSET 0)"""
+        condition = alive if which == "alive" else f"NOT EXISTS ({finished} AND m.value = 'True' OFFSET 0)"
         return f"""SELECT FROM tasks_v3 AS t WHERE t.flow_id = {self.run}.flow_id
             AND t.run_number = {self.run}.run_number AND t.step_name <> '_parameters' AND {condition}"""
 

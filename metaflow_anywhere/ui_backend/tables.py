@@ -84,39 +84,46 @@ class Table:
 
     def listing(self, asked: Asked) -> sql.Composed:
         """The statement for a list request."""
-        condition = asked.condition.text
         order = _order_by(asked.order, self.keys)
+        first = self._base_order(asked)
         derived = self._needs_derived(asked)
         if asked.groups:
             rows = f"({self._row})" if derived else f"({self.base})"
             leaps = len(asked.groups) == 1 and asked.groups[0] in self.leaping
-            within = order if derived else self._base_order(asked)
+            within = order if derived else first
             groups = (self._leaping if leaps else self._ranked)(asked, rows, within)
             order = f"ORDER BY {', '.join(_quoted(name) + ' NULLS LAST' for name in asked.groups)}, {order[9:]}"
             if not derived:
                 return self._statement(groups, [f"SELECT {self._document} FROM ({self._row}) AS x {order}"])
             return self._statement([self.base], [f"SELECT {self._document} FROM (", *groups, f") AS x {order}"])
         ending = f"{order} LIMIT {asked.limit} OFFSET {asked.offset}"
-        if derived:
-            chosen: list[Part] = [f"SELECT * FROM ({self._row}) AS y WHERE true", condition, f" {ending}"]
-            return self._statement([self.base], [f"SELECT {self._document} FROM (", *chosen, f") AS x {order}"])
-        # Every base row makes at least one row, so the first rows are made of the first base rows.
-        first = f" {self._base_order(asked)} LIMIT {asked.limit + asked.offset}"
-        page: list[Part] = [f"SELECT * FROM ({self.base}) AS b WHERE true", condition, first]
-        return self._statement(page, [f"SELECT {self._document} FROM ({self._row}) AS x {ending}"])
+        chosen: list[Part] = [f"SELECT * FROM ({self.base}) AS b WHERE true", asked.condition.text]
+        if not derived:
+            # Every base row makes at least one row, so the first rows are made of the first base rows.
+            chosen.append(f" {first} LIMIT {asked.limit + asked.offset}")
+        elif not {one.column for one in asked.order} & set(self.derived):
+            # In order before anything is derived, so that deriving ends when the page is full.
+            chosen.append(f" {first} OFFSET 0")
+        page: list[Part] = [f"SELECT * FROM ({self._row}) AS y WHERE true", asked.late.text, f" {ending}"]
+        return self._statement(chosen, [f"SELECT {self._document} FROM (", *page, f") AS x {order}"])
 
     def _statement(self, page: list[Part], rest: list[Part]) -> sql.Composed:
-        opening = f"WITH RECURSIVE {self.opening + ', ' if self.opening else ''}page AS NOT MATERIALIZED ("
+        kind = "MATERIALIZED" if self.between else "NOT MATERIALIZED"  # of what is read more than once
+        opening = f"WITH RECURSIVE {self.opening + ', ' if self.opening else ''}page AS {kind} ("
         between = f"), {self.between} " if self.between else ") "
         parts = [opening, *page, between, *rest]
         return sql.Composed([sql.SQL(part) if isinstance(part, str) else part for part in parts])
 
     def _base_order(self, asked: Asked) -> str:
-        return _order_by(asked.order, tuple(key for key in self.keys if key in self.fields))
+        """The order as far as the table itself goes; empty if it begins with what is derived."""
+        if not asked.order or asked.order[0].column in self.derived:
+            return ""
+        known = tuple(one for one in asked.order if one.column in self.fields)
+        return _order_by(known, tuple(key for key in self.keys if key in self.fields))
 
     def _needs_derived(self, asked: Asked) -> bool:
-        used = {*asked.condition.fields, *asked.groups, *(one.column for one in asked.order)}
-        return not used.isdisjoint(self.derived)
+        used = {*asked.groups, *(one.column for one in asked.order)}
+        return bool(asked.late) or not used.isdisjoint(self.derived)
 
     def _ranked(self, asked: Asked, rows: str, order: str) -> list[Part]:
         """The first rows of each group of a page of groups, by looking at all rows."""
@@ -124,7 +131,7 @@ class Table:
         return [
             f"SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {groups} {order})"
             f" AS place, dense_rank() OVER (ORDER BY {groups}) AS nth FROM {rows} AS y WHERE true",
-            asked.condition.text,
+            *_filters(asked),
             f") AS ranked WHERE place <= {asked.group_limit}"
             f" AND nth > {asked.offset} AND nth <= {asked.offset + asked.limit}",
         ]
@@ -132,7 +139,7 @@ class Table:
     def _leaping(self, asked: Asked, rows: str, order: str) -> list[Part]:
         """The same, found by leaping from one group to the next along an index: the table's size does not matter."""
         name = _quoted(asked.groups[0])
-        condition = asked.condition.text
+        condition = sql.Composed(_filters(asked))
         some = f"SELECT {name} FROM {rows} AS y WHERE {name}"
         next_one = f"ORDER BY {name} LIMIT 1"
         few = f"{order} LIMIT {asked.group_limit})"
@@ -170,6 +177,11 @@ async def read(
     assert result is not None
     value = result.get_value
     return [value(row, 0) or b"null" for row in range(result.ntuples)]
+
+
+def _filters(asked: Asked) -> list[sql.Composed]:
+    """All filters, on rows of whatever kind."""
+    return [asked.condition.text, asked.late.text]
 
 
 def _order_by(order: tuple[Order, ...], keys: tuple[str, ...]) -> str:

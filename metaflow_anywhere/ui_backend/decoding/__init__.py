@@ -4,6 +4,6 @@ Nothing is ever unpickled in this process. `Decoder` is the door.
 """
 
 from metaflow_anywhere.ui_backend.decoding.cache import Cache
-from metaflow_anywhere.ui_backend.decoding.decoder import Decoder, Value
+from metaflow_anywhere.ui_backend.decoding.decoder import UNREADABLE, Decoder, Value
 
-__all__ = ["Cache", "Decoder", "Value"]
+__all__ = ["UNREADABLE", "Cache", "Decoder", "Value"]

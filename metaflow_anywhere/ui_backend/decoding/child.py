@@ -37,6 +37,8 @@ JSON_CHARACTERS = 4 * 2**20
 READ_BYTES = 64 * 1024
 DEPTH = 60  # of what is turned into JSON
 
+INCLUDED_FILE = "metaflow.includefile.IncludedFile"
+
 HARMLESS: dict[tuple[str, str], type] = {
     (kind.__module__, kind.__qualname__): kind
     for kind in (
@@ -48,6 +50,7 @@ HARMLESS: dict[tuple[str, str], type] = {
     )
 }  # fmt: skip
 HARMLESS[("builtins", "bytearray")] = bytearray
+HARMLESS[("builtins", "xrange")] = range  # as protocol 2 has it
 HARMLESS[("pathlib", "PosixPath")] = pathlib.PurePosixPath
 HARMLESS[("pathlib._local", "PosixPath")] = pathlib.PurePosixPath
 
@@ -56,6 +59,7 @@ class StandIn:
     """What a pickle has in the place of a thing that is not built here."""
 
     label = "?"
+    state: object = None
 
     def __new__(cls, *arguments: object, **options: object) -> StandIn:
         made = object.__new__(cls)
@@ -68,7 +72,7 @@ class StandIn:
         pass
 
     def __setstate__(self, state: object) -> None:
-        pass
+        self.state = state
 
     def __setitem__(self, key: object, value: object) -> None:
         pass
@@ -124,6 +128,8 @@ def decode(blob: bytes, sha: str) -> dict[str, str | None]:
     if sha and hashlib.sha1(data, usedforsecurity=False).hexdigest() != sha:
         raise Unshowable("its file is damaged: it is not what was stored")
     value = Unpickler(io.BytesIO(data)).load()
+    if isinstance(value, StandIn) and value.label == INCLUDED_FILE and isinstance(value.state, dict):
+        value = value.state.get("_descriptor")  # where the file is, its size and kind
     if isinstance(value, StandIn) or (isinstance(value, type) and issubclass(value, StandIn)):
         raise Unshowable(f"it is made by {value.label}, which is not loaded here")
     text = str(value)

@@ -22,6 +22,7 @@ PROCESSES = 2
 ANSWER_SECONDS = 6.0  # the child ends itself earlier; this is for one that cannot
 ANSWER_BYTES = 24 * 2**20
 KEPT_FAILURES = 1000
+UNREADABLE = "artifact-not-accessible"  # what an artifact's error is called whose file is not there
 DIED = "decoding it took too long or too much memory, and was stopped"
 
 
@@ -114,9 +115,9 @@ def _unreadable(error: OSError | OutsideDatastore) -> Value:
         case OutsideDatastore():
             return Value(error=str(error))
         case FileNotFoundError():
-            return Value(error="its file is not in the datastore", name="artifact-not-accessible")
+            return Value(error="its file is not in the datastore", name=UNREADABLE)
         case _:
-            return Value(error=f"its file cannot be read: {error.strerror}", name="artifact-not-accessible")
+            return Value(error=f"its file cannot be read: {error.strerror}", name=UNREADABLE)
 
 
 async def _run(items: list[tuple[str, bytes]]) -> list[Value]:

@@ -1,0 +1,256 @@
+"""Live updates: every event of the wire contract, on rows written through the metadata service."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.service.running import RunningService, service_environment
+from tests.ui_backend.running import Browser, RunningUI
+from tests.ui_backend.world import Runs, World
+
+_numbers = itertools.count()
+
+
+class Writer:
+    """Writes to the metadata service as a client does."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.flow = f"Live{next(_numbers)}"
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = requests.post(f"{self._url}/flows/{self.flow}{path}", json=body, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def run(self) -> int:
+        tags = {"tags": ["mine"], "system_tags": ["user:ann", "metaflow_version:2.19.39"]}
+        return int(self.post("/run", {"user_name": "ann", **tags})["run_number"])
+
+    def task(self, run: int, step: str) -> int:
+        self.post(f"/runs/{run}/steps/{step}/step", {})
+        return int(self.post(f"/runs/{run}/steps/{step}/task", {})["task_id"])
+
+    def metadata(self, run: int, step: str, task: int, field: str, value: str, attempt: int = 0) -> None:
+        row = {"field_name": field, "value": value, "type": field, "tags": [f"attempt_id:{attempt}"]}
+        self.post(f"/runs/{run}/steps/{step}/tasks/{task}/metadata", [row])
+
+
+@pytest.fixture(scope="module")
+def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A metadata service of this module's: what is written here is nobody else's business."""
+    running = RunningService(tmp_path_factory.mktemp("service"), service_environment(database))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def own_ui(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUI]:
+    """The UI backend on the same database."""
+    running = RunningUI(tmp_path_factory.mktemp("ui"), service_environment(database))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def writer(service: RunningService) -> Writer:
+    made = Writer(service.url)
+    made.post("", {"user_name": "ann"})
+    return made
+
+
+def is_event(kind: str, uuid: str, **data: Any) -> Any:
+    """A condition on messages."""
+    return lambda message: (
+        message["type"] == kind
+        and message["uuid"] == uuid
+        and all(message["data"].get(key) == value for key, value in data.items())
+    )
+
+
+def test_what_happens_to_a_run_is_told_as_it_happens(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe("/runs?_limit=30&_order=-ts_epoch&user=ann", "runs")
+            await browser.subscribe(f"/flows/{writer.flow}/runs", "flow")
+            run = writer.run()
+            told = await browser.until(is_event("INSERT", "runs", run_number=run))
+            assert told["resource"] == "/runs"
+            assert told["data"] == own_ui.data(f"/flows/{writer.flow}/runs/{run}")
+            await browser.until(is_event("INSERT", "flow", run_number=run))
+            base = f"/flows/{writer.flow}/runs/{run}"
+            for uuid, path in (("run", ""), ("steps", "/steps"), ("tasks", "/tasks"), ("metadata", "/metadata")):
+                await browser.subscribe(base + path, uuid)
+
+            task = writer.task(run, "start")
+            assert (await browser.until(is_event("INSERT", "steps", step_name="start")))["resource"] == f"{base}/steps"
+            told = await browser.until(is_event("INSERT", "tasks", task_id=task))
+            assert told["data"]["tags"] == ["mine"]
+            await browser.until(is_event("UPDATE", "run", run_number=run))
+            await browser.subscribe(f"{base}/steps/start/tasks/{task}/attempts", "attempts")
+
+            writer.metadata(run, "start", task, "attempt", "0")
+            await browser.until(is_event("INSERT", "metadata", field_name="attempt", value="0"))
+            await browser.until(is_event("UPDATE", "attempts", attempt_id=0, status="running"))
+            writer.metadata(run, "start", task, "attempt_ok", "False")
+            await browser.until(is_event("UPDATE", "attempts", attempt_id=0, status="failed"))
+            writer.metadata(run, "start", task, "attempt", "1", attempt=1)
+            await browser.until(is_event("INSERT", "attempts", attempt_id=1, status="running"))
+            writer.metadata(run, "start", task, "attempt_ok", "True", attempt=1)
+            await browser.until(is_event("UPDATE", "tasks", attempt_id=1, status="completed"))
+
+            end = writer.task(run, "end")
+            writer.metadata(run, "end", end, "attempt", "0")
+            writer.metadata(run, "end", end, "attempt_ok", "True")
+            told = await browser.until(is_event("UPDATE", "run", status="completed"))
+            assert told["data"] == own_ui.data(base)
+            await browser.until(is_event("UPDATE", "runs", status="completed", run_number=run))
+            assert all(message["data"].get("field_name") != "runtime" for message in browser.messages)
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_step_that_leaves_nothing_running_fails_the_run_in_seconds(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        run = writer.run()
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe(f"/flows/{writer.flow}/runs/{run}", "run")
+            task = writer.task(run, "start")
+            writer.metadata(run, "start", task, "attempt", "0")
+            writer.metadata(run, "start", task, "attempt_ok", "False")
+            told = await browser.until(is_event("UPDATE", "run", status="failed"))
+            assert told["data"]["finished_at"] is not None
+
+    asyncio.run(scenario())
+
+
+def test_flows_are_told_too(own_ui: RunningUI, service: RunningService) -> None:
+    async def scenario() -> None:
+        writer = Writer(service.url)
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe("/flows", "flows")
+            writer.post("", {"user_name": "ann"})
+            told = await browser.until(is_event("INSERT", "flows", flow_id=writer.flow))
+            assert told["data"]["user_name"] == "ann"
+
+    asyncio.run(scenario())
+
+
+def test_parameters_are_told_when_a_run_has_its_steps(ui: RunningUI, runs: Runs, world: World) -> None:
+    """By a step that is added to a run whose parameters the real client stored."""
+
+    async def scenario() -> None:
+        async with Browser(ui.url) as browser:
+            path = f"/flows/Sleeper/runs/{runs.sleeper}"
+            await browser.subscribe(f"{path}/parameters", "parameters")
+            answer = requests.post(f"{world.service_url}{path}/steps/start{next(_numbers)}/step", json={}, timeout=10)
+            assert answer.status_code == 200
+            told = await browser.until(is_event("UPDATE", "parameters"))
+            assert set(told["data"]) == {"awake"}
+
+    asyncio.run(scenario())
+
+
+def test_filters_of_a_subscription_hold(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe("/runs?flow_id=Another", "other")
+            await browser.subscribe("/runs?_tags=mine&status=completed,running&flow_id:co=LIVE", "mine")
+            await browser.subscribe("/runs?nonexistent=1", "lacking")
+            run = writer.run()
+            await browser.until(is_event("INSERT", "mine", run_number=run))
+            await browser.ping()
+            assert {message["uuid"] for message in browser.messages} == {"mine"}
+
+    asyncio.run(scenario())
+
+
+def test_who_unsubscribed_hears_no_more_and_a_known_id_is_replaced(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe("/runs", "one")
+            await browser.subscribe("/flows/Nope", "one")
+            await browser.subscribe("/runs", "two")
+            await browser.socket.send_json({"type": "UNSUBSCRIBE", "uuid": "two"})
+            await browser.subscribe(f"/flows/{writer.flow}/runs", "three")
+            run = writer.run()
+            await browser.until(is_event("INSERT", "three", run_number=run))
+            await browser.ping()
+            assert {message["uuid"] for message in browser.messages} == {"three"}
+
+    asyncio.run(scenario())
+
+
+def test_nonsense_is_ignored(ui: RunningUI) -> None:
+    async def scenario() -> None:
+        async with Browser(ui.url) as browser:
+            for text in ("", "x", "[]", "{}", '{"type":"SUBSCRIBE"}', '{"type":"SUBSCRIBE","uuid":1,"resource":2}',
+                         '{"type":"SUBSCRIBE","uuid":"a","resource":"http://[x"}', "[" * 5000):  # fmt: skip
+                await browser.socket.send_str(text)
+            await browser.ping()
+            assert browser.messages == []
+
+    asyncio.run(scenario())
+
+
+def test_who_comes_back_is_told_what_it_missed(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as watching:
+            await watching.subscribe("/runs", "one")
+            since = time.time()
+            run = writer.run()
+            await watching.until(is_event("INSERT", "one", run_number=run))
+            async with Browser(own_ui.url) as returning:
+                await returning.subscribe("/runs", "two", since=int(since))
+                await returning.until(is_event("INSERT", "two", run_number=run))
+
+    asyncio.run(scenario())
+
+
+def search(ui: RunningUI, path: str) -> list[dict[str, Any]]:
+    """The events of a search, to its end."""
+
+    async def scenario() -> list[dict[str, Any]]:
+        events = []
+        async with Browser(ui.url, path) as browser:
+            async for message in browser.socket:
+                events.append(message.json()["event"])
+            assert browser.socket.close_code == 1000
+        return events
+
+    return asyncio.run(scenario())
+
+
+def test_artifacts_are_searched_by_name_and_value(ui: RunningUI, runs: Runs) -> None:
+    path = f"/flows/Fan/runs/{runs.fan}"
+    events = search(ui, f"/search{path}?key=doubled")
+    assert events[0]["type"] == "progress"
+    assert len(events[-1]["matches"]) == runs.width
+    exact = search(ui, f'{path}/search?key=doubled&value="W3w3"')[-1]
+    assert exact["type"] == "result"
+    assert [set(match) for match in exact["matches"]] == [
+        {"flow_id", "run_number", "step_name", "task_id", "searchable", "error"}
+    ]
+    assert (exact["matches"][0]["step_name"], exact["matches"][0]["run_number"]) == ("work", runs.fan)
+    assert len(search(ui, f"/search{path}?key=doubled&value=w1")[-1]["matches"]) == (1 if runs.width <= 10 else 11)
+    own = search(ui, f"/search/flows/Hello/runs/{runs.hello}?key=own&value=x")[-1]["matches"]
+    assert {match["searchable"] for match in own} == {False}
+
+
+def test_foreach_variables_are_searched(ui: RunningUI, runs: Runs) -> None:
+    path = f"/search/flows/Fan/runs/{runs.fan}?scope=FOREACH_VARIABLE"
+    assert len(search(ui, f"{path}&key=words")[-1]["matches"]) == runs.width
+    found = search(ui, f"{path}&key=words=w5")[-1]["matches"]
+    assert [match["value"] for match in found] == ["{words=w5}"]
+
+
+def test_a_search_without_a_key_is_an_error(ui: RunningUI, runs: Runs) -> None:
+    events = search(ui, f"/search/flows/Fan/runs/{runs.fan}")
+    assert [event["type"] for event in events] == ["error"]
