@@ -30,6 +30,13 @@ Feature: What dies comes back
     And "invoke status" says that every program is healthy
     And each program runs once
 
+  Scenario: A program hangs
+    Given a stack that is up
+    When the service hangs for so long that it cannot be just starting
+    And I run "invoke up"
+    Then it succeeds
+    And "invoke status" says that every program is healthy
+
   Scenario: A reboot leaves stale files behind
     Given a stack that is up
     When everything is killed at once

@@ -17,6 +17,7 @@ from metaflow_anywhere.database import schema
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_needed, satisfied, wait_until
 from metaflow_anywhere.graph.stage import Finding
+from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.ports import require_free
@@ -25,6 +26,7 @@ from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
+READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
 
 
@@ -109,7 +111,7 @@ class InitSchema(StackStage):
         """Compare what was recorded in the data directory with what is wanted now."""
         if not self.stack.data_exists:
             return needed("there is no database yet")
-        if not self.stack.cluster.is_ours:
+        if not files_are_ours(self.stack.settings.pgdata_dir, Account.for_this_process()):
             return needed("the database's files have another owner or mode")
         recorded = self._recorded()
         if recorded.get("schema") != self._schema_digest():
@@ -178,7 +180,7 @@ class InitSchema(StackStage):
         return hashlib.sha256(" ".join(step.checksum for step in schema.available()).encode()).hexdigest()
 
     def _password_digest(self) -> str:
-        """Tells whether the passwords changed; they are long and random, so that their digest gives nothing away."""
+        """Tells whether the passwords changed; as private as the data directory, which holds digests of its own."""
         return hashlib.sha256(json.dumps(self.stack.wanted_passwords(), sort_keys=True).encode()).hexdigest()
 
 
@@ -228,9 +230,23 @@ class ProgramStage(StackStage):
         """Start the program under the supervisor and wait until it answers."""
         with self.stack.exclusive():
             self.stack.ensure_supervisor(progress)
+            if self._hangs():
+                progress.say("it runs and does not answer: restarting it")
+                self.stack.supervisor.stop(self.program_name)
             self.prepare(progress)
             self.stack.supervisor.start(self.program_name)
         return self.await_answer(progress)
+
+    def _hangs(self) -> bool:
+        """Whether the program has had time enough to get ready, and does not answer."""
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None or not info.running or time.time() - info.since < READY_SECONDS:
+            return False
+        try:
+            ask(QUESTIONS[self.program_name], self.stack)
+        except NoAnswer:
+            return True
+        return False
 
     def await_answer(self, progress: Progress) -> str:
         """Wait until the program answers its question; gives up early on one that keeps dying."""

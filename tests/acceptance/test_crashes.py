@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
+import psutil
 import requests
 from pytest_bdd import parsers, scenarios, then, when
 
+from metaflow_anywhere.stack.stages import READY_SECONDS
 from tests.acceptance.place import COMMAND_SECONDS, Place, Result, eventually, words
 
 scenarios("crashes.feature")
@@ -107,3 +110,10 @@ def i_run_up_twice(place: Place) -> None:
 def both_succeed(place: Place) -> None:
     for output, status in place.notes["both"]:
         assert status == 0, output
+
+
+@when("the service hangs for so long that it cannot be just starting")
+def the_service_hangs(place: Place) -> None:
+    service = psutil.Process(place.notes["pids"]["service"])
+    service.suspend()
+    eventually(lambda: time.time() - service.create_time() > READY_SECONDS + 1, "the time to be patient")
