@@ -26,7 +26,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Asked:
-    """A list request, taken apart. ``condition`` holds the filters on a table itself, ``late`` those on what is derived."""
+    """A list request, taken apart: ``condition`` filters a table itself, ``late`` what is derived."""
 
     page: int
     limit: int

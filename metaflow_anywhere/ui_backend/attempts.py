@@ -10,15 +10,15 @@ from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS
+from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS, same_flow
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
 SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
 SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
 
-# One row that the planner takes for a thousand. Without it, it expects one task in a run (its statistics know nothing of
-# how columns go together) and joins a thousand tasks with a thousand attempts by comparing each with each.
+# One row that the planner takes for a thousand. Without it, it expects one task in a run (its statistics know nothing
+# of how columns go together) and joins a thousand tasks with a thousand attempts by comparing each with each.
 MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
 
 # The tag is the only one, nearly always.
@@ -31,7 +31,7 @@ FACTS = f"""said AS MATERIALIZED (
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
         m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
     FROM page AS p JOIN metadata_v3 AS m
-        ON m.flow_id = p.flow_id AND m.run_number = p.run_number AND m.step_name = p.step_name AND m.task_id = p.task_id
+        ON {same_flow("m", "p")} AND m.run_number = p.run_number AND m.step_name = p.step_name AND m.task_id = p.task_id
     WHERE m.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
 ),
 told AS (
