@@ -38,8 +38,8 @@ class Case:
             (self.flow, self.number, str(self.number), step, milliseconds(at)),
         )
         row = self.table.execute(
-            "INSERT INTO tasks_v3 (flow_id, run_number, step_name, ts_epoch, last_heartbeat_ts) VALUES (%s, %s, %s, %s, %s)"
-            " RETURNING task_id",
+            "INSERT INTO tasks_v3 (flow_id, run_number, step_name, ts_epoch, last_heartbeat_ts)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING task_id",
             (self.flow, self.number, step, milliseconds(at), None if beat is None else int(time.time() - beat)),
         ).fetchone()
         assert row is not None
@@ -54,8 +54,8 @@ class Case:
 
     def store(self, step: str, task: int, sha: str, *, at: float) -> None:
         self.table.execute(
-            "INSERT INTO artifact_v3 (flow_id, run_number, step_name, task_id, name, location, ds_type, sha, attempt_id,"
-            " ts_epoch) VALUES (%s, %s, %s, %s, '_task_ok', 'somewhere', 'local', %s, 0, %s)",
+            "INSERT INTO artifact_v3 (flow_id, run_number, step_name, task_id, name, location, ds_type, sha,"
+            " attempt_id, ts_epoch) VALUES (%s, %s, %s, %s, '_task_ok', 'somewhere', 'local', %s, 0, %s)",
             (self.flow, self.number, step, task, sha, milliseconds(at)),
         )
 
@@ -88,7 +88,8 @@ def case(request: pytest.FixtureRequest, table: psycopg.Connection[Any], databas
     table.execute("INSERT INTO flows_v3 (flow_id, ts_epoch) VALUES (%s, 0)", (flow,))
     beat = None if given["beat"] is None else int(time.time() - given["beat"])
     row = table.execute(
-        "INSERT INTO runs_v3 (flow_id, run_id, ts_epoch, last_heartbeat_ts) VALUES (%s, %s, %s, %s) RETURNING run_number",
+        "INSERT INTO runs_v3 (flow_id, run_id, ts_epoch, last_heartbeat_ts) VALUES (%s, %s, %s, %s)"
+        " RETURNING run_number",
         (flow, given["name"], milliseconds(given["at"]), beat),
     ).fetchone()
     assert row is not None
