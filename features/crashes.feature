@@ -11,6 +11,7 @@ Feature: What dies comes back
       | program  |
       | database |
       | service  |
+      | ui       |
       | proxy    |
 
   Scenario: Everything is killed, the supervisor too
@@ -28,6 +29,13 @@ Feature: What dies comes back
     Then it succeeds
     And "invoke status" says that every program is healthy
     And each program runs once
+
+  Scenario: A program hangs
+    Given a stack that is up
+    When the service hangs for so long that it cannot be just starting
+    And I run "invoke up"
+    Then it succeeds
+    And "invoke status" says that every program is healthy
 
   Scenario: A reboot leaves stale files behind
     Given a stack that is up
@@ -50,3 +58,17 @@ Feature: What dies comes back
     Then the exit status is 130
     When I run "invoke up"
     Then it succeeds
+
+  Scenario: Up is killed half way
+    Given an empty root
+    When I run "invoke up" and kill it once the database's files are there
+    And I run "invoke up"
+    Then it succeeds
+    And "invoke status" says that every program is healthy
+    And each program runs once
+
+  Scenario: Two ups at once
+    Given an empty root
+    When I run "invoke up" twice at the same time
+    Then both succeed
+    And each program runs once

@@ -21,7 +21,7 @@ Feature: The verbs of every day
   Scenario: A table of programs
     When I run "invoke status"
     Then it succeeds
-    And it lists database, service and proxy with state, address, pid, memory, uptime and answer
+    And it lists database, service, ui and proxy with state, address, pid, memory, uptime and answer
 
   Scenario: Restart one program
     When I run "invoke restart service"

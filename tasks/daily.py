@@ -49,17 +49,16 @@ def down(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     Console(highlight=False).print(f"\ndown; everything is kept in {stack.settings.root}", soft_wrap=True)
 
 
-@verb(positional=["program"], help={"program": "database, service or proxy; all of them if left out"})
+@verb(positional=["program"], help={"program": "database, service, ui or proxy; all of them if left out"})
 def restart(stack: Stack, program: str = "") -> None:
     """Stop and start one program, or all; wait for its answer."""
     wanted = [known_program(program)] if program else list(QUESTIONS)
     if not stack.supervisor.alive():
         raise AnywhereError("the stack is not up", run="invoke up")
-    kinds = {kind.program_name: kind for kind in (stages.StartDatabase, stages.StartService, stages.StartProxy)}
     for name in reversed(wanted):
         stack.supervisor.stop(name)
     for name in wanted:
-        print(f"{name}: {kinds[name](stack).work(Progress(print))}")
+        print(f"{name}: {stages.BY_PROGRAM[name](stack).work(Progress(print))}")
 
 
 @verb(help={
@@ -87,7 +86,7 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
     positional=["program"],
     auto_shortflags=True,
     help={
-        "program": "database, service, proxy, supervisord or hello; all of them if left out",
+        "program": "database, service, ui, proxy, supervisord or hello; all of them if left out",
         "follow": "go on as lines are written",
         "n": "how many lines of each",
     },

@@ -19,7 +19,12 @@ NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "mount": "mount", "i
 def test(c: Context, long: bool = False, only: str = "") -> None:
     """Lint, types and all tests of this project."""
     install_needed()
-    steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
+    steps = [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["mypy", "--explicit-package-bases", "tasks"],
+    ]
     paths = only.split(",") if only else []
     steps.append(["pytest", "-n", WORKERS, "--dist", "loadfile", *(["--long"] if long else []), *paths])
     for module, *arguments in steps:

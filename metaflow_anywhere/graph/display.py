@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ MARKS = {
     State.INTERRUPTED: ("!", "yellow"),
 }
 REFRESHES_PER_SECOND = 12
+UNWATCHED_VARIABLES = ("JPY_PARENT_PID", "COLAB_RELEASE_TAG", "CI")  # Jupyter kernels, Colab, CI
 STATE_WIDTH = max(len(state.value) for state in State)
 
 
@@ -84,11 +86,16 @@ class LiveDisplay(PlainDisplay):
         return table
 
 
+def watched(console: Console, environ: Mapping[str, str]) -> bool:
+    """Whether a person watches a real terminal: notebooks give their commands one, and show its control codes raw."""
+    return console.is_terminal and not any(environ.get(name) for name in UNWATCHED_VARIABLES)
+
+
 @contextmanager
 def display_for(names: Sequence[str]) -> Iterator[PlainDisplay]:
     """The display that fits where standard output goes."""
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if not watched(console, os.environ):
         yield PlainDisplay(names, console)
         return
     display = LiveDisplay(names, console)

@@ -63,17 +63,6 @@ class Graph:
             yield self.written(ready)
             sorter.done(*ready)
 
-    def upto(self, names: Iterable[str]) -> Graph:
-        """The part of the graph that ``names`` stand on, themselves included."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self.needs[name]
-        return Graph({name: self.needs[name] for name in self.written(found)})
-
     def reversed(self) -> Graph:
         """The same stages the other way round: what was needed now waits for those that needed it."""
         needs: dict[str, list[str]] = {name: [] for name in reversed(self.needs)}

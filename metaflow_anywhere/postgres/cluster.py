@@ -126,13 +126,8 @@ class Cluster:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the files have the owner and mode that PostgreSQL insists on; copies often do not."""
-        found = self.data.stat()
-        return found.st_uid == self._owner_uid and not stat.S_IMODE(found.st_mode) & 0o077
-
-    @property
-    def _owner_uid(self) -> int:
-        return self.programs.account.uid if self.programs.account else os.geteuid()
+        """See ``files_are_ours``."""
+        return files_are_ours(self.data, self.programs.account)
 
     def take_over(self) -> None:
         """Give a cluster that was copied here the owner and mode it needs. Raises ClusterError if we may not."""
@@ -153,15 +148,9 @@ class Cluster:
         if not self.is_ours:
             raise ClusterError(
                 f"{self.data} belongs to another user",
-                why=f"its owner is number {self.data.stat().st_uid}, and the database would run as {self._owner_uid}",
+                why=f"its owner is number {self.data.stat().st_uid}, which the database does not run as",
                 run=f"sudo chown -R $(id -u) {self.data}",
             )
-
-    def control(self) -> dict[str, str]:
-        """What ``pg_controldata`` says, its labels as keys (such as ``Database cluster state``)."""
-        printed = self.programs.run("pg_controldata", "-D", self.data, timeout=20)
-        pairs = (line.split(":", 1) for line in printed.splitlines() if ":" in line)
-        return {name.strip(): value.strip() for name, value in pairs}
 
     def check_major(self) -> None:
         """Raise ClusterError if the cluster was made by another major version, whose files ours cannot read."""
@@ -235,6 +224,13 @@ class Cluster:
                 if server.poll() is None:
                     server.send_signal(signal.SIGINT)
                     server.wait(60)
+
+
+def files_are_ours(data: Path, account: Account | None) -> bool:
+    """Whether the cluster in ``data`` has the owner and mode that PostgreSQL insists on; copies often do not."""
+    found = data.stat()
+    owner = account.uid if account else os.geteuid()
+    return found.st_uid == owner and not stat.S_IMODE(found.st_mode) & 0o077
 
 
 def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path) -> int:

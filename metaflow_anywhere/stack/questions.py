@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import requests
 
-from metaflow_anywhere.edge import IDENTITY_PATH, SERVICE_PREFIX
+from metaflow_anywhere.edge import IDENTITY_PATH, SERVICE_PREFIX, UI_PREFIX
 from metaflow_anywhere.stack.stack import Stack
 
 ANSWER_SECONDS = 5.0
@@ -52,12 +52,20 @@ def ask_service(stack: Stack) -> str:
     return f"metadata service {version} on 127.0.0.1:{stack.ports.service}"
 
 
+def ask_ui(stack: Stack) -> str:
+    """The UI backend's ping, and a page of runs."""
+    _get(f"{stack.ui_url}/ping", "pong")
+    _get(f"{stack.ui_url}/runs?_limit=1", '"data"')
+    return f"UI backend on 127.0.0.1:{stack.ports.ui}"
+
+
 def ask_proxy(stack: Stack) -> str:
     """Each route through the proxy, and that the proxy is this stack's own."""
     identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
     if identity != stack.settings.stack_id:
         raise NoAnswer(f"another program answers on port {stack.settings.port}")
     _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
+    _get(f"{stack.proxy_url}{UI_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}/", "Metaflow")
     return f"{stack.proxy_url}/"
 
@@ -65,6 +73,7 @@ def ask_proxy(stack: Stack) -> str:
 QUESTIONS: dict[str, Callable[[Stack], str]] = {
     "database": ask_database,
     "service": ask_service,
+    "ui": ask_ui,
     "proxy": ask_proxy,
 }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from metaflow_anywhere import __version__
-from metaflow_anywhere.edge import caddy_program, caddyfile
+from metaflow_anywhere.edge import UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
@@ -21,6 +23,7 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_pas
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
 
+UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
 PAGE = Path(__file__).with_name("page")
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
 
@@ -85,6 +88,14 @@ class Stack:
                 run=f"{name}=/a/folder/of/yours invoke up",
             ) from error
 
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One at a time: no other command changes this stack while the block lasts."""
+        self.make_folders()
+        with (self.folder / "stage.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     # ---- parts
 
     @functools.cached_property
@@ -140,6 +151,11 @@ class Stack:
         """The metadata service on its own port."""
         return f"http://{LOOPBACK}:{self.ports.service}"
 
+    @property
+    def ui_url(self) -> str:
+        """The UI backend on its own port."""
+        return f"http://{LOOPBACK}:{self.ports.ui}"
+
     # ---- programs
 
     def database_settings(self) -> dict[str, str]:
@@ -172,6 +188,24 @@ class Stack:
             fingerprint=__version__,
         )
 
+    def ui_program(self) -> Program:
+        """The UI backend. What it decodes of artifacts it keeps on this machine, within its own bound."""
+        return Program(
+            "ui",
+            [sys.executable, "-m", "metaflow_anywhere.ui_backend", "--host", LOOPBACK, "--port", str(self.ports.ui)],
+            {
+                **self.database_environment(),
+                **dict.fromkeys(UI_FEATURES, "1"),
+                "MF_BASEURL": self.settings.ui_ext_url + UI_PREFIX,
+                "MF_METADATA_HOST": LOOPBACK,
+                "MF_METADATA_PORT": str(self.ports.service),
+                "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),
+                "MF_UI_CACHE_DIR": str(self.folder / "ui-cache"),
+                "PYTHONUNBUFFERED": "1",
+            },
+            fingerprint=__version__,
+        )
+
     def database_environment(self) -> Mapping[str, str]:
         """Where the database is, in the names that the official services know; the password stays in its file."""
         return {
@@ -197,15 +231,15 @@ class Stack:
             stack_id=self.settings.stack_id,
             port=self.settings.port,
             service=f"{LOOPBACK}:{self.ports.service}",
+            ui=f"{LOOPBACK}:{self.ports.ui}",
             page=PAGE,
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
         )
 
     def all_programs(self) -> list[Program]:
         """Every program of the stack, in the order of the graph."""
-        return [self.database_program(), self.service_program(), self.proxy_program()]
+        return [self.database_program(), self.service_program(), self.ui_program(), self.proxy_program()]
 
     def ensure_supervisor(self, progress: Progress) -> None:
         """Have a supervisor that knows all programs as they are now."""
-        self.make_folders()
         self.supervisor.ensure(self.all_programs, progress)

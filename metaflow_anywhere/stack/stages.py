@@ -16,6 +16,8 @@ from psycopg import sql
 from metaflow_anywhere.database import schema
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.graph.stage import Finding
+from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.ports import require_free
@@ -24,6 +26,7 @@ from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
+READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
 
 
@@ -108,7 +111,7 @@ class InitSchema(StackStage):
         """Compare what was recorded in the data directory with what is wanted now."""
         if not self.stack.data_exists:
             return needed("there is no database yet")
-        if not self.stack.cluster.is_ours:
+        if not files_are_ours(self.stack.settings.pgdata_dir, Account.for_this_process()):
             return needed("the database's files have another owner or mode")
         recorded = self._recorded()
         if recorded.get("schema") != self._schema_digest():
@@ -119,22 +122,28 @@ class InitSchema(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Create what is missing and apply what is pending; resumes after a crash between any two steps."""
-        stack = self.stack
-        stack.make_folders()
-        if not stack.cluster.exists:
+        with self.stack.exclusive():
+            verdict = self.check()  # another command may have done it while this one waited for its turn
+            return self._prepare(progress) if verdict.finding is Finding.NEEDED else verdict.why
+
+    def _prepare(self, progress: Progress) -> str:
+        stack, cluster = self.stack, self.stack.cluster
+        if not cluster.exists:
             progress.say("creating the database cluster")
-            stack.cluster.create(stack.settings.state_dir)
+            cluster.create(stack.settings.state_dir)
             shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
-        stack.cluster.check_major()
-        stack.cluster.take_over()
-        if stack.cluster.server_pid() is not None:
+        cluster.check_major()
+        cluster.take_over()
+        info = stack.supervisor.info(StartDatabase.program_name)
+        if info is not None and info.running:
             self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
         else:
-            with stack.cluster.private_server(self.log) as conninfo:
+            cluster.stop()  # such as the private server of a command that was killed
+            with cluster.private_server(self.log) as conninfo:
                 self._apply(conninfo, progress)
-        steps = schema.available()
-        newest = f"step {steps[-1].version} ({steps[-1].name})"
-        stamp = {"schema": self._schema_digest(), "newest": newest, "passwords": self._password_digest()}
+        newest = schema.available()[-1]
+        told = f"step {newest.version} ({newest.name})"
+        stamp = {"schema": self._schema_digest(), "newest": told, "passwords": self._password_digest()}
         half = stack.settings.pgdata_dir / f".{STAMP}.new"
         try:
             half.write_text(json.dumps(stamp))
@@ -142,7 +151,7 @@ class InitSchema(StackStage):
             half.replace(half.with_name(STAMP))
         except OSError as error:
             raise AnywhereError("the schema's version cannot be recorded", why=reason(error)) from error
-        return f"schema is at {newest}"
+        return f"schema is at {told}"
 
     def undo(self, progress: Progress) -> str | None:
         """The schema is part of the database, which is kept."""
@@ -171,7 +180,7 @@ class InitSchema(StackStage):
         return hashlib.sha256(" ".join(step.checksum for step in schema.available()).encode()).hexdigest()
 
     def _password_digest(self) -> str:
-        """Tells whether the passwords changed; they are long and random, so that their digest gives nothing away."""
+        """Tells whether the passwords changed; as private as the data directory, which holds digests of its own."""
         return hashlib.sha256(json.dumps(self.stack.wanted_passwords(), sort_keys=True).encode()).hexdigest()
 
 
@@ -219,10 +228,25 @@ class ProgramStage(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
-        self.stack.ensure_supervisor(progress)
-        self.prepare(progress)
-        self.stack.supervisor.start(self.program_name)
+        with self.stack.exclusive():
+            self.stack.ensure_supervisor(progress)
+            if self._hangs():
+                progress.say("it runs and does not answer: restarting it")
+                self.stack.supervisor.stop(self.program_name)
+            self.prepare(progress)
+            self.stack.supervisor.start(self.program_name)
         return self.await_answer(progress)
+
+    def _hangs(self) -> bool:
+        """Whether the program has had time enough to get ready, and does not answer."""
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None or not info.running or time.time() - info.since < READY_SECONDS:
+            return False
+        try:
+            ask(QUESTIONS[self.program_name], self.stack)
+        except NoAnswer:
+            return True
+        return False
 
     def await_answer(self, progress: Progress) -> str:
         """Wait until the program answers its question; gives up early on one that keeps dying."""
@@ -283,24 +307,14 @@ class StartService(ProgramStage):
         return self.stack.service_program()
 
 
-class LaterStage(StackStage):
-    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+class StartUi(ProgramStage):
+    """The UI backend."""
 
-    why: ClassVar[str]
+    program_name = "ui"
 
-    def check(self) -> Verdict:
-        """Never needed."""
-        return not_needed(self.why)
-
-    def work(self, progress: Progress) -> str:
-        """Never reached, since no check asks for it."""
-        raise AssertionError(f"{type(self).__name__} has no work in this version")
-
-
-class StartUi(LaterStage):
-    """The UI backend and the UI."""
-
-    why = "the web UI is not part of this version; / shows a plain page"
+    def program(self) -> Program:
+        """The UI backend."""
+        return self.stack.ui_program()
 
 
 class StartProxy(ProgramStage):
@@ -323,6 +337,20 @@ class StartProxy(ProgramStage):
         half.replace(self.stack.caddyfile)
 
 
+class LaterStage(StackStage):
+    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+
+    why: ClassVar[str]
+
+    def check(self) -> Verdict:
+        """Never needed."""
+        return not_needed(self.why)
+
+    def work(self, progress: Progress) -> str:
+        """Never reached, since no check asks for it."""
+        raise AssertionError(f"{type(self).__name__} has no work in this version")
+
+
 class Sync(LaterStage):
     """The mirror of the database inside root."""
 
@@ -335,6 +363,9 @@ class Tunnel(LaterStage):
     why = "not asked for"
 
 
+BY_PROGRAM: dict[str, type[ProgramStage]] = {
+    kind.program_name: kind for kind in (StartDatabase, StartService, StartUi, StartProxy)
+}
 BY_NAME: dict[str, type[StackStage]] = {
     "fetch-udocker": FetchUdocker,
     "pull-images": PullImages,

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psutil
 
@@ -62,7 +62,7 @@ def program_status(stack: Stack, name: str) -> ProgramStatus:
 def address(stack: Stack, name: str) -> str:
     """Where ``name`` listens."""
     ports = stack.ports
-    number = {"database": ports.database, "service": ports.service, "proxy": stack.settings.port}[name]
+    number = {**asdict(ports), "proxy": stack.settings.port}[name]
     return f"{LOOPBACK}:{number}"
 
 

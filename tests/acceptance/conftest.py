@@ -47,7 +47,7 @@ def the_shared_stack(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Pl
 
 @given("nobody chose ports for the inner programs")
 def nobody_chose_ports(fresh_place: Place) -> None:
-    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT"):
+    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT", "MF_UI_METADATA_PORT"):
         del fresh_place.variables[name]
 
 

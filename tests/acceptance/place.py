@@ -62,6 +62,7 @@ class Place:
             "MF_PORT": str(free_port()),
             "MF_METADATA_PORT": str(free_port()),
             "MF_DATABASE_PORT": str(free_port()),
+            "MF_UI_METADATA_PORT": str(free_port()),
         }
         self.port = self.variables["MF_PORT"]
         self.last = Result(-1, "", "")

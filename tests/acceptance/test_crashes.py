@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
+import psutil
 import requests
 from pytest_bdd import parsers, scenarios, then, when
 
+from metaflow_anywhere.stack.stages import READY_SECONDS
 from tests.acceptance.place import COMMAND_SECONDS, Place, Result, eventually, words
 
 scenarios("crashes.feature")
@@ -60,7 +63,13 @@ def the_supervisor_is_killed(place: Place) -> None:
 @then("each program runs once")
 def each_program_runs_once(place: Place) -> None:
     commands = [" ".join(one.cmdline()) for one in place.processes()]
-    for sign in ("postgres -D", "metaflow_anywhere.service", "caddy run", "supervisor.supervisord"):
+    for sign in (
+        "postgres -D",
+        "metaflow_anywhere.service",
+        "metaflow_anywhere.ui_backend",
+        "caddy run",
+        "supervisor.supervisord",
+    ):
         mothers = [command for command in commands if sign in command]
         assert len(mothers) == 1, mothers
 
@@ -81,3 +90,30 @@ def i_press_ctrl_c(place: Place) -> None:
     os.kill(running.pid, signal.SIGINT)
     output, _ = running.communicate(timeout=30)
     place.last = Result(running.returncode, output, "")
+
+
+@when('I run "invoke up" and kill it once the database\'s files are there')
+def i_kill_up(place: Place) -> None:
+    running = place.start("invoke", "up")
+    eventually((place.settings.pgdata_dir / "postmaster.pid").exists, "the start of a private database")
+    running.kill()
+    running.communicate(timeout=30)
+
+
+@when('I run "invoke up" twice at the same time')
+def i_run_up_twice(place: Place) -> None:
+    both = [place.start("invoke", "up") for _ in range(2)]
+    place.notes["both"] = [(one.communicate(timeout=COMMAND_SECONDS)[0], one.returncode) for one in both]
+
+
+@then("both succeed")
+def both_succeed(place: Place) -> None:
+    for output, status in place.notes["both"]:
+        assert status == 0, output
+
+
+@when("the service hangs for so long that it cannot be just starting")
+def the_service_hangs(place: Place) -> None:
+    service = psutil.Process(place.notes["pids"]["service"])
+    service.suspend()
+    eventually(lambda: time.time() - service.create_time() > READY_SECONDS + 1, "the time to be patient")

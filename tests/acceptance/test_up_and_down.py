@@ -51,7 +51,7 @@ def the_program_is(place: Place, program: str, state: str) -> None:
 
 @when("I bring up a second stack with another root and port")
 def a_second_stack(place: Place, second_place: Place) -> None:
-    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT"):
+    for name in ("MF_METADATA_PORT", "MF_DATABASE_PORT", "MF_UI_METADATA_PORT"):
         del second_place.variables[name]
     place.last = second_place.ask("invoke", "up")
 

@@ -47,11 +47,11 @@ def i_run_a_command(place: Place, variable: str, status: int) -> None:
     place.run("invoke", "run", "--", "sh", "-c", f"echo ${variable}; exit {status}")
 
 
-@then("it lists database, service and proxy with state, address, pid, memory, uptime and answer")
+@then("it lists database, service, ui and proxy with state, address, pid, memory, uptime and answer")
 def it_lists_programs(place: Place) -> None:
     head, *lines = place.last.out.splitlines()
     assert head.split() == ["program", "state", "address", "pid", "memory", "uptime", "answer"]
-    for name, line in zip(("database", "service", "proxy"), lines, strict=False):
+    for name, line in zip(("database", "service", "ui", "proxy"), lines, strict=False):
         assert re.match(rf"{name}\s+up\s+127\.0\.0\.1:\d+\s+\d+\s+\d+ MB\s+\d.*\d ms", line), line
 
 

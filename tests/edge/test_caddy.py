@@ -46,6 +46,7 @@ class Proxy:
                 stack_id="abcd1234",
                 port=self.port,
                 service=f"127.0.0.1:{self.service}",
+                ui=f"127.0.0.1:{self.service}",
                 page=folder / "page",
                 public_host="public.example",
             )
@@ -84,6 +85,13 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
 def test_the_service_is_reached_without_its_prefix(proxy: Proxy) -> None:
     with proxy.serve() as server:
         assert proxy.get("/service/flows/A%2FB?x=1&_tags=a,b").text == "/flows/A%2FB?x=1&_tags=a,b"
+        server.shutdown()
+
+
+def test_the_ui_backend_is_reached_under_both_its_names(proxy: Proxy) -> None:
+    with proxy.serve() as server:
+        assert proxy.get("/api/runs?_limit=1").text == "/runs?_limit=1"
+        assert proxy.get("/ui_backend_service/flows").text == "/flows"
         server.shutdown()
 
 

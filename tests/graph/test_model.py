@@ -30,9 +30,5 @@ def test_an_unknown_stage_in_an_edge_is_named_with_the_likely_one() -> None:
     assert "did you mean start-db?" in caught.value.why
 
 
-def test_the_part_below_a_stage_holds_just_what_it_stands_on() -> None:
-    assert list(Graph(DIAMOND).upto(["b"])) == ["a", "b"]
-
-
 def test_the_reversed_graph_waits_for_those_that_needed_it() -> None:
     assert list(Graph(DIAMOND).reversed().waves()) == [["d"], ["c", "b"], ["a"]]

@@ -236,6 +236,6 @@ def test_a_reader_that_stops_reading_holds_nothing_and_nobody_up(
     stuck = [Client(service.url).get(f"{flow}/runs", stream=True) for _ in range(15)]  # more than there are connections
     started = time.monotonic()
     assert http.get(f"{flow}/runs?_limit=1").status_code == 200
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # the stuck ones would hold it up for a minute
     for answer in stuck:
         answer.close()

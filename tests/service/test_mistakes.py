@@ -160,7 +160,7 @@ def test_a_regular_expression_that_explodes_is_cut_by_time(
         started = time.monotonic()
         pattern = quote(r"(.*)(.*)(.*)\3\2\1x$")
         answer = Client(impatient.url).get(f"{made.step}/filtered_tasks?pattern={pattern}")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20  # uncut it takes hours
         assert answer.status_code == 500, answer.text
         assert json.loads(answer.json()) == {"err_msg": {"type": "timeout error"}}
         assert Client(impatient.url).get(made.run).status_code == 200

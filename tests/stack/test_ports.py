@@ -51,7 +51,7 @@ def test_a_default_that_is_taken_moves_aside_and_stays_there(
 
 def test_a_running_stack_keeps_its_ports_though_they_are_in_use(taken: int, tmp_path: Path) -> None:
     record = tmp_path / "ports.json"
-    record.write_text(f'{{"database": {taken}, "service": {taken}}}')
+    record.write_text(f'{{"database": {taken}, "service": {taken}, "ui": {taken}}}')
     assert assign(settings(), record, running=True).service == taken
 
 
