@@ -86,6 +86,12 @@ class WatchfulRunStatus(RunStatus):
             AND t.run_number = {self.run}.run_number AND t.step_name <> '_parameters' AND {condition}"""
 
     @property
+    def may_run(self) -> str:
+        """What holds of every run that is running: it is heard of, or something failed in it and is tried again."""
+        return f"""({self._beating} OR EXISTS (SELECT FROM metadata_v3 AS m WHERE m.run_number = {self.run}.run_number
+            AND m.field_name = 'attempt_ok' AND m.value <> 'True'))"""
+
+    @property
     def status(self) -> str:
         """One of STATUSES."""
         return f"""CASE

@@ -8,12 +8,13 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.ui_backend import attempts, rows
+from metaflow_anywhere.ui_backend import asked, attempts, rows
 from metaflow_anywhere.ui_backend.attempts import SHA_OF_FALSE, SHA_OF_TRUE
 from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import address, read
@@ -62,14 +63,24 @@ class Case:
     def run(self) -> dict[str, Any]:
         return self._read(rows.runs(Cutoffs(), rows.THIS_RUN))[0]
 
+    def found(self, query: str) -> list[dict[str, Any]]:
+        """The runs of its flow that a list request finds."""
+        table = rows.runs(Cutoffs(), rows.THIS_FLOW)
+        wanted = asked.parse(parse_qsl(query), table.fields, table.order, derived=table.derived, tags=True)
+        return self._ask(table.listing(wanted), wanted.parameters)
+
     def attempts(self) -> list[dict[str, Any]]:
         return self._read(attempts.tasks(Cutoffs()))
 
     def _read(self, table: Any) -> list[dict[str, Any]]:
+        return self._ask(table.one(), {})
+
+    def _ask(self, statement: Any, parameters: dict[str, str]) -> list[dict[str, Any]]:
         async def ask() -> list[bytes]:
             pool = Pool(self.database, size=1, wait_seconds=5, statement_seconds=5)
             try:
-                return await read(pool, table.one(), address({"flow": self.flow, "run": str(self.number)}))
+                where = address({"flow": self.flow, "run": str(self.number)})
+                return await read(pool, statement, {**where, **parameters})
             finally:
                 await pool.close()
 
@@ -136,6 +147,17 @@ def test_a_last_step_that_is_tried_again_is_running(case: Case) -> None:
     case.say("end", task, "attempt_ok", "False", at=10)
     case.say("end", task, "attempt", "1", at=5, attempt=1)
     assert case.run()["status"] == "running"
+
+
+@pytest.mark.parametrize("case", [{"beat": 3600, "at": 4000}], indirect=True)
+def test_running_runs_are_found_however_they_run(case: Case) -> None:
+    assert case.found("status=running") == []
+    assert len(case.found("status=failed")) == 1
+    task = case.task("end", beat=1)
+    case.say("end", task, "attempt_ok", "False", at=10)
+    case.say("end", task, "attempt", "1", at=5, attempt=1)
+    assert len(case.found("status=running")) == len(case.found("status:eq=running,failed")) == 1
+    assert case.found("status:ne=running") == []
 
 
 def broken(case: Case, *, failed_at: float = 10) -> int:
