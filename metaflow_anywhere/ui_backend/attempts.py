@@ -25,14 +25,17 @@ MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
 _ATTEMPT_TAG = """CASE WHEN m.tags ->> 0 ~ '^attempt_id:[0-9]{1,4}$' THEN substr(m.tags ->> 0, 12)
     ELSE substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"') END"""
 _ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
-# Each fact is found along an index; the last column of the join (task_id) keeps it to the tasks of the page.
+# OFFSET 0 has each task's facts looked up along an index, however many tasks the planner expects.
 FACTS = f"""said AS MATERIALIZED (
-    SELECT m.task_id,
+    SELECT p.task_id,
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
         m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
-    FROM page AS p JOIN metadata_v3 AS m
-        ON {same_flow("m", "p")} AND m.run_number = p.run_number AND m.step_name = p.step_name AND m.task_id = p.task_id
-    WHERE m.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
+    FROM page AS p CROSS JOIN LATERAL (
+        SELECT * FROM metadata_v3 AS said
+        WHERE {same_flow("said", "p")} AND said.run_number = p.run_number AND said.step_name = p.step_name
+            AND said.task_id = p.task_id AND said.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
+        OFFSET 0
+    ) AS m
 ),
 told AS (
     SELECT task_id, attempt_id,
@@ -42,11 +45,14 @@ told AS (
     FROM said WHERE attempt_id IS NOT NULL GROUP BY task_id, attempt_id
 ),
 stored AS (
-    SELECT a.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
-    FROM page AS p JOIN artifact_v3 AS a
-        ON a.flow_id = p.flow_id AND a.run_number = p.run_number AND a.step_name = p.step_name AND a.task_id = p.task_id
-    WHERE a.name = '_task_ok'
-        AND p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
+    SELECT p.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
+    FROM page AS p CROSS JOIN LATERAL (
+        SELECT * FROM artifact_v3 AS ok
+        WHERE ok.flow_id = p.flow_id AND ok.run_number = p.run_number AND ok.step_name = p.step_name
+            AND ok.task_id = p.task_id AND ok.name = '_task_ok'
+        OFFSET 0
+    ) AS a
+    WHERE p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
 ),
 attempts AS (
     SELECT *, CASE WHEN lead(attempt_id) OVER later = attempt_id + 1 THEN lead(started_at) OVER later END AS next_at
