@@ -25,7 +25,7 @@ MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
 _ATTEMPT_TAG = """CASE WHEN m.tags ->> 0 ~ '^attempt_id:[0-9]{1,4}$' THEN substr(m.tags ->> 0, 12)
     ELSE substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"') END"""
 _ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
-# OFFSET 0 has each task's facts looked up along an index, however many tasks the planner expects.
+# OFFSET 0 has each task's facts looked up along an index: right for few tasks. For a page the planner knows better.
 FACTS = f"""said AS MATERIALIZED (
     SELECT p.task_id,
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
@@ -65,8 +65,8 @@ attempts AS (
 )"""
 
 
-def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
-    """Attempts of the tasks of a run that meet ``condition`` (a constant)."""
+def tasks(cutoffs: Cutoffs, condition: str = "true", *, few: bool = False) -> Table:
+    """Attempts of the tasks of a run that meet ``condition`` (a constant); ``few`` if that is a handful, not a page."""
     began = "coalesce(a.started_at, r.ts_epoch)"
     beat = "r.last_heartbeat_ts * 1000"
     silent = f"abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds}"
@@ -99,7 +99,7 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
                 ELSE greatest(coalesce(s.finished_at, {beat}, {NOW_MS}) - {began}, 0) END""",
             "attempt_id": "coalesce(a.attempt_id, 0)",
         },
-        between=FACTS,
+        between=FACTS if few else FACTS.replace("OFFSET 0", ""),
         joins=f"""LEFT JOIN attempts AS a ON a.task_id = r.task_id
             CROSS JOIN LATERAL (SELECT {status} AS status, {finished} AS finished_at) AS s""",
         columns=columns(
