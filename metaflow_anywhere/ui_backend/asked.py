@@ -26,7 +26,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Asked:
-    """A list request, taken apart. ``condition`` holds the filters on a table itself, ``late`` those on what is derived."""
+    """A list request, taken apart: ``condition`` filters a table itself, ``late`` what is derived."""
 
     page: int
     limit: int
@@ -35,6 +35,7 @@ class Asked:
     group_limit: int
     condition: Condition
     late: Condition
+    exactly: Mapping[str, str]  # derived fields that may have one value only
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -69,6 +70,9 @@ def parse(
         group_limit=bounded(named.get("_group_limit"), DEFAULT_LIMIT, LARGEST_LIMIT),
         condition=parse_filters(_known(query), fields, tags=tags),
         late=parse_filters(_known(query), derived, prefix="late"),
+        exactly={
+            name: value for key, value in query if (name := key.removesuffix(":eq")) in derived and "," not in value
+        },
     )
 
 

@@ -10,29 +10,32 @@ from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS
+from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS, same_flow
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
 SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
 SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
 
-# One row that the planner takes for a thousand. Without it, it expects one task in a run (its statistics know nothing of
-# how columns go together) and joins a thousand tasks with a thousand attempts by comparing each with each.
+# One row that the planner takes for a thousand. Without it, it expects one task in a run (its statistics know nothing
+# of how columns go together) and joins a thousand tasks with a thousand attempts by comparing each with each.
 MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
 
 # The tag is the only one, nearly always.
 _ATTEMPT_TAG = """CASE WHEN m.tags ->> 0 ~ '^attempt_id:[0-9]{1,4}$' THEN substr(m.tags ->> 0, 12)
     ELSE substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"') END"""
 _ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
-# Each fact is found along an index; the last column of the join (task_id) keeps it to the tasks of the page.
+# OFFSET 0 has each task's facts looked up along an index: right for few tasks. For a page the planner knows better.
 FACTS = f"""said AS MATERIALIZED (
-    SELECT m.task_id,
+    SELECT p.task_id,
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
         m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
-    FROM page AS p JOIN metadata_v3 AS m
-        ON m.flow_id = p.flow_id AND m.run_number = p.run_number AND m.step_name = p.step_name AND m.task_id = p.task_id
-    WHERE m.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
+    FROM page AS p CROSS JOIN LATERAL (
+        SELECT * FROM metadata_v3 AS said
+        WHERE {same_flow("said", "p")} AND said.run_number = p.run_number AND said.step_name = p.step_name
+            AND said.task_id = p.task_id AND said.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
+        OFFSET 0
+    ) AS m
 ),
 told AS (
     SELECT task_id, attempt_id,
@@ -42,11 +45,14 @@ told AS (
     FROM said WHERE attempt_id IS NOT NULL GROUP BY task_id, attempt_id
 ),
 stored AS (
-    SELECT a.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
-    FROM page AS p JOIN artifact_v3 AS a
-        ON a.flow_id = p.flow_id AND a.run_number = p.run_number AND a.step_name = p.step_name AND a.task_id = p.task_id
-    WHERE a.name = '_task_ok'
-        AND p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
+    SELECT p.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
+    FROM page AS p CROSS JOIN LATERAL (
+        SELECT * FROM artifact_v3 AS ok
+        WHERE ok.flow_id = p.flow_id AND ok.run_number = p.run_number AND ok.step_name = p.step_name
+            AND ok.task_id = p.task_id AND ok.name = '_task_ok'
+        OFFSET 0
+    ) AS a
+    WHERE p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
 ),
 attempts AS (
     SELECT *, CASE WHEN lead(attempt_id) OVER later = attempt_id + 1 THEN lead(started_at) OVER later END AS next_at
@@ -59,8 +65,8 @@ attempts AS (
 )"""
 
 
-def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
-    """Attempts of the tasks of a run that meet ``condition`` (a constant)."""
+def tasks(cutoffs: Cutoffs, condition: str = "true", *, few: bool = False) -> Table:
+    """Attempts of the tasks of a run that meet ``condition`` (a constant); ``few`` if that is a handful, not a page."""
     began = "coalesce(a.started_at, r.ts_epoch)"
     beat = "r.last_heartbeat_ts * 1000"
     silent = f"abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds}"
@@ -93,7 +99,7 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
                 ELSE greatest(coalesce(s.finished_at, {beat}, {NOW_MS}) - {began}, 0) END""",
             "attempt_id": "coalesce(a.attempt_id, 0)",
         },
-        between=FACTS,
+        between=FACTS if few else FACTS.replace("OFFSET 0", ""),
         joins=f"""LEFT JOIN attempts AS a ON a.task_id = r.task_id
             CROSS JOIN LATERAL (SELECT {status} AS status, {finished} AS finished_at) AS s""",
         columns=columns(

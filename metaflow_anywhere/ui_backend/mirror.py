@@ -6,6 +6,7 @@ official service can be in its place.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
@@ -32,7 +33,7 @@ def routes(url: str) -> list[web.RouteDef]:
                     await response.write(chunk)
                 await response.write_eof()
                 return response
-        except (ClientError, TimeoutError) as error:
+        except (ClientError, asyncio.TimeoutError) as error:
             raise Problem("metadata-service-unavailable", "the metadata service does not answer", 503) from error
 
     return [web.get("/metadata/{path:.*}", answer)]

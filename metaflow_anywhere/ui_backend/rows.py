@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.settings import Cutoffs
@@ -59,6 +61,7 @@ def runs(cutoffs: Cutoffs, condition: str = "true") -> Table:
         joins=status.joins,
         order=NEWEST_FIRST,
         leaping=frozenset({"flow_id", "user"}),
+        implied={("status", "running"): replace(status, run="b").may_run},
     )
 
 

@@ -72,6 +72,8 @@ def answer_to(error: Exception, request: web.Request) -> web.Response:
             answer = problem(error.status, error.name, error.detail)
         case Unavailable():
             answer = _try_again(request, str(error), error.retry_seconds)
+        case psycopg.errors.UndefinedTable():
+            answer = _try_again(request, "the database has no tables yet", RETRY_SECONDS)
         case _ if message is not None:
             answer = refused(request, 500, json.dumps({"err_msg": message}))
         case psycopg.OperationalError() | psycopg.InterfaceError():

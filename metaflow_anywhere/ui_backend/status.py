@@ -16,6 +16,15 @@ NOW_SECONDS = "extract(epoch FROM statement_timestamp())"
 NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
 
 
+def same_flow(row: str, other: str) -> str:
+    """The condition that two rows are of one flow, written so that only the indexes of ``sql/005_outcomes.sql`` fit.
+
+    The planner takes a flow's name and a run's number for independent, so it expects one row from any index that
+    begins with both, and cannot tell the one that finds it from those that walk through a run.
+    """
+    return f"{row}.flow_id || '' = {other}.flow_id"
+
+
 @dataclass(frozen=True)
 class WatchfulRunStatus(RunStatus):
     """`RunStatus` that also looks at the tasks of a run that seems to be running.
@@ -28,7 +37,7 @@ class WatchfulRunStatus(RunStatus):
     @property
     def joins(self) -> str:
         """Adds ``custom`` (the outcome of a last step of another name), ``mishap`` (a failure) and ``broken``."""
-        in_run = f"flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number"
+        in_run = f"{same_flow('metadata_v3', self.run)} AND run_number = {self.run}.run_number"
         # The conditions are inside of the subqueries: there they are looked at before anything is read.
         unknown = "outcome.value IS NULL"
         return f"""{super().joins}
@@ -53,9 +62,9 @@ class WatchfulRunStatus(RunStatus):
         return f"{self._newest(field)} AND step_name = 'end'"
 
     def _newest(self, field: str) -> str:
-        """By an aggregate: for LIMIT 1 the planner would walk through a run's metadata by time."""
+        """The newest outcome of a field, of all steps."""
         return f"""SELECT (array_agg(value ORDER BY ts_epoch DESC, id DESC))[1] AS value, max(ts_epoch) AS ts_epoch
-            FROM metadata_v3 WHERE flow_id = {self.run}.flow_id AND run_number = {self.run}.run_number
+            FROM metadata_v3 WHERE {same_flow("metadata_v3", self.run)} AND run_number = {self.run}.run_number
                 AND field_name = '{field}'"""
 
     def _tasks(self, which: str) -> str:
@@ -63,9 +72,9 @@ class WatchfulRunStatus(RunStatus):
 
         OFFSET 0 has each task's metadata looked up along the index, where joining would compare each with each.
         """
-        finished = """SELECT FROM metadata_v3 AS m WHERE m.flow_id = t.flow_id AND m.run_number = t.run_number
+        finished = f"""SELECT FROM metadata_v3 AS m WHERE {same_flow("m", "t")} AND m.run_number = t.run_number
             AND m.step_name = t.step_name AND m.task_id = t.task_id AND m.field_name = 'attempt_ok'"""
-        retried = """SELECT FROM metadata_v3 AS later WHERE later.flow_id = t.flow_id
+        retried = f"""SELECT FROM metadata_v3 AS later WHERE {same_flow("later", "t")}
             AND later.run_number = t.run_number AND later.step_name = t.step_name AND later.task_id = t.task_id
             AND later.field_name = 'attempt' AND later.ts_epoch > m.ts_epoch"""
         alive = f"""(t.last_heartbeat_ts >= {NOW_SECONDS} - {self.task_seconds}
@@ -75,6 +84,12 @@ class WatchfulRunStatus(RunStatus):
         condition = alive if which == "alive" else f"NOT EXISTS ({finished} AND m.value = 'True' OFFSET 0)"
         return f"""SELECT FROM tasks_v3 AS t WHERE t.flow_id = {self.run}.flow_id
             AND t.run_number = {self.run}.run_number AND t.step_name <> '_parameters' AND {condition}"""
+
+    @property
+    def may_run(self) -> str:
+        """What holds of every run that is running: it is heard of, or something failed in it and is tried again."""
+        return f"""({self._beating} OR EXISTS (SELECT FROM metadata_v3 AS m WHERE m.run_number = {self.run}.run_number
+            AND m.field_name = 'attempt_ok' AND m.value <> 'True'))"""
 
     @property
     def status(self) -> str:

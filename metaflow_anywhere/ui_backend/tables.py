@@ -56,6 +56,8 @@ class Table:
     joins: str = ""
     order: tuple[Order, ...] = (Order("ts_epoch", descending=True),)
     leaping: frozenset[str] = frozenset()  # columns that an index leads from group to group by
+    # What holds of base rows ``b`` whose derived field has this value: saves deriving it for all others.
+    implied: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> Mapping[str, Field]:
@@ -97,7 +99,10 @@ class Table:
                 return self._statement(groups, [f"SELECT {self._document} FROM ({self._row}) AS x {order}"])
             return self._statement([self.base], [f"SELECT {self._document} FROM (", *groups, f") AS x {order}"])
         ending = f"{order} LIMIT {asked.limit} OFFSET {asked.offset}"
-        chosen: list[Part] = [f"SELECT * FROM ({self.base}) AS b WHERE true", asked.condition.text]
+        implied = " AND ".join(
+            ["true", *(self.implied[item] for item in asked.exactly.items() if item in self.implied)]
+        )
+        chosen: list[Part] = [f"SELECT * FROM ({self.base}) AS b WHERE {implied}", asked.condition.text]
         if not derived:
             # Every base row makes at least one row, so the first rows are made of the first base rows.
             chosen.append(f" {first} LIMIT {asked.limit + asked.offset}")

@@ -178,6 +178,8 @@ def test_groups_are_paged_and_each_gives_its_first_rows(ui: RunningUI, runs: Run
         ("run_number:lt=1", 0),
         ("nonsense=1&flow_id:nonsense=1&_tags:nonsense=x", 6),
         ("status=completed,failed&flow_id=Hello", 2),
+        ("status=running&flow_id=Hello", 0),
+        ("status:ne=running&flow_id=Hello", 2),
         ("_tags:all=user:ann,project:greetings", 1),
         ("user:co=B", 3),
     ],

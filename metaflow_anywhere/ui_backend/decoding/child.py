@@ -13,7 +13,6 @@ from __future__ import annotations
 import collections
 import datetime
 import decimal
-import encodings.idna
 import encodings.latin_1  # noqa: F401  # protocol 2 stores bytes with it
 import fractions
 import hashlib

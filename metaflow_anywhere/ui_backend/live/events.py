@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import IN_RUN, read
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
-ROWS_PER_READ = 500
+ROWS_PER_READ = 100  # few milliseconds of reading JSON, between which requests are answered
 
 Run = tuple[str, int]
 
@@ -74,7 +74,7 @@ class Reader:
         self._flows = rows.FLOWS.one("flow_id = ANY (%(flows)s::text[])")
         self._runs = rows.runs(cutoffs, in_batch).one()
         self._steps = rows.steps(cutoffs).one("step_name = ANY (%(steps)s::text[])")
-        self._tasks = attempts.tasks(cutoffs, "task_id = ANY (%(tasks)s::bigint[])").one()
+        self._tasks = attempts.tasks(cutoffs, "task_id = ANY (%(tasks)s::bigint[])", few=True).one()
         self._metadata = rows.metadata(f"{IN_RUN} AND id = ANY (%(ids)s::bigint[])").one()
 
     async def flows(self, pending: dict[str, str]) -> list[Event]:
@@ -103,11 +103,11 @@ class Reader:
                 events.append(_event(DELETE, row, json.dumps(row).encode(), _step_paths(row)))
         return events
 
-    async def tasks(self, run: Run, tasks: dict[int, str], metadata: Iterable[int]) -> list[Event]:
+    async def tasks(self, run: Run, tasks: dict[int, str], metadata: Iterable[int]) -> AsyncIterator[list[Event]]:
         """The events of one run's tasks: of new ``tasks``, and of attempts that ``metadata`` rows tell something of."""
-        events = []
         changed = {(task, 0): INSERT for task in tasks}
         for batch in _batches(sorted(metadata)):
+            events = []
             for row, data in await self._read(self._metadata, {**_address(run), "ids": batch}):
                 base = run_base(row)
                 paths = [f"{one}/metadata" for one in (*base, *_task_base(row, base))]
@@ -116,12 +116,14 @@ class Reader:
                     attempt = (row["task_id"], row["attempt_id"] or 0)
                     again = row["field_name"] == "attempt" and attempt[1] > 0
                     changed[attempt] = INSERT if again else changed.get(attempt, UPDATE)
+            yield events
         for batch in _batches(sorted({task for task, _ in changed})):
+            events = []
             for row, data in await self._read(self._tasks, {**_address(run), "tasks": batch}):
                 operation = changed.get((row["task_id"], row["attempt_id"]))
                 if operation is not None:
                     events.append(_event(operation, row, data, _task_paths(row)))
-        return events
+            yield events
 
     async def stopped(self, run: Run, tasks: Iterable[int]) -> list[Event]:
         """The events of ``tasks`` whose heart has stopped: of the newest attempt of each that has failed so."""

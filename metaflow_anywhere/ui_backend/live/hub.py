@@ -12,12 +12,17 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from metaflow_anywhere.ui_backend.live.matching import Wanted
 
-WAITING_MESSAGES = 4000  # in front of one socket; a page of a run with thousands of tasks gets that many in a burst
 REPLAYED_EVENTS = 20_000
+WAITING_MESSAGES = REPLAYED_EVENTS  # in front of one socket at the very most: all that may be replayed to it
+PACED_MESSAGES = 100  # so many in front of any socket, and publishing waits for it ...
+PATIENCE_SECONDS = 5.0  # ... so long
+PAUSE_SECONDS = 0.01  # longer than the work before it: more than half of the time is left to requests
+AT_ONCE = 200  # messages queued, a few milliseconds' work, before everybody else gets a turn
 REPLAYED_BYTES = 16 * 2**20
 SUBSCRIPTIONS = 500  # of one socket; the official UI has about ten
 MANY = frozenset({"/runs", "/flows"})  # resources of all flows
@@ -33,6 +38,11 @@ class Event:
     data: bytes
     at: float = field(default_factory=time.time)
 
+    @cached_property
+    def text(self) -> str:
+        """``data`` as text."""
+        return self.data.decode()
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -41,10 +51,13 @@ class Subscription:
     uuid: str
     wanted: Wanted
 
+    @cached_property
+    def _middle(self) -> str:
+        return f'"uuid": {json.dumps(self.uuid)}, "resource": {json.dumps(self.wanted.path)}, "data": '
+
     def message(self, event: Event) -> str:
         """The text that tells its client of ``event``."""
-        head = json.dumps({"type": event.type, "uuid": self.uuid, "resource": self.wanted.path})
-        return f'{head[:-1]}, "data": {event.data.decode()}}}'
+        return f'{{"type": "{event.type}", {self._middle}{event.text}}}'
 
 
 class Client:
@@ -72,6 +85,7 @@ class Hub:
         self._flows: Counter[str] = Counter()
         self._recent: deque[Event] = deque()
         self._recent_bytes = 0
+        self._queued = 0
         self.clients: set[Client] = set()
 
     def subscribe(self, client: Client, subscription: Subscription) -> None:
@@ -123,10 +137,26 @@ class Hub:
                 asked = True
                 if subscription.wanted.accepts(event.row):
                     client.send(subscription.message(event))
+                    self._queued += 1
         if asked:
             self._recent.append(event)
             self._recent_bytes += len(event.data)
             self._forget()
+
+    async def pace(self) -> None:
+        """Let others have their turn, and readers catch up; one that does not is cut off."""
+        if self._queued < AT_ONCE:
+            return
+        self._queued = 0
+        await asyncio.sleep(PAUSE_SECONDS)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while slow := [client for client in self.clients if client.waiting.qsize() > PACED_MESSAGES]:
+            if time.monotonic() > deadline:
+                for client in slow:
+                    client.lost.set()
+                    self.leave(client)
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def replay(self, client: Client, subscription: Subscription, since: float) -> None:
         """Send what was published under the subscription's path at or after second ``since``."""

@@ -62,6 +62,7 @@ class Live:
         self._silence = Silence(pool, cutoffs)
         self._pending = Pending()
         self._some = asyncio.Event()
+        self._catching_up: set[asyncio.Future[None]] = set()
         self._late: dict[Run, asyncio.TimerHandle] = {}
         self._started = time.time()
         self.hub = Hub(replay_seconds)
@@ -72,15 +73,15 @@ class Live:
 
     async def run(self, app: web.Application) -> AsyncIterator[None]:
         """Work for as long as the program runs."""
-        tasks = [
+        tasks: list[asyncio.Future[None]] = [
             asyncio.create_task(listener.listen(self._conninfo, self._changed, self._missed)),
             asyncio.create_task(self._publish()),
             asyncio.create_task(self._watch()),
         ]
         yield
-        for task in tasks:
+        for task in (ending := [*tasks, *self._catching_up]):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def close(self, app: web.Application) -> None:
         """Have all sockets closed: the program ends."""
@@ -114,7 +115,9 @@ class Live:
 
     def _missed(self, since: float) -> None:
         """The listener was away: read what it may have missed."""
-        self._catching_up = asyncio.ensure_future(self._catch_up(since))
+        task = asyncio.ensure_future(self._catch_up(since))
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
 
     async def _catch_up(self, since: float) -> None:
         flows = sorted({path.split("/", 3)[2] for path in self.hub.paths if path.startswith("/flows/")})
@@ -145,7 +148,7 @@ class Live:
                 async for events in self._rounds(pending):
                     for event in events:
                         self.hub.publish(event)
-                    await asyncio.sleep(0)  # requests come in between
+                        await self.hub.pace()
             except (Unavailable, psycopg.Error) as error:
                 log.warning("changes are published later: %s", str(error).strip().partition("\n")[0])
                 await asyncio.sleep(UNAVAILABLE_SECONDS)
@@ -156,14 +159,17 @@ class Live:
     async def _rounds(self, pending: Pending) -> AsyncIterator[list[Event]]:
         if pending.flows:
             yield await self._reader.flows(pending.flows)
+        steps = {}
+        for run, changed in pending.steps.items():
+            steps[run] = await self._reader.steps(run, changed)
+            yield steps[run]
+        for run in {**pending.tasks, **pending.metadata}:
+            async for events in self._reader.tasks(run, pending.tasks.get(run, {}), pending.metadata.get(run, ())):
+                yield events
         if pending.runs:
             yield await self._reader.runs(pending.runs)
-        for run, steps in pending.steps.items():
-            events = await self._reader.steps(run, steps)
-            yield events
+        for run, events in steps.items():  # last: they may have to be decoded
             yield await self._parameters(run, events)
-        for run in {**pending.tasks, **pending.metadata}:
-            yield await self._reader.tasks(run, pending.tasks.get(run, {}), pending.metadata.get(run, ()))
 
     async def _parameters(self, run: Run, steps: list[Event]) -> list[Event]:
         """A run's parameters are there once it has a step; they are decoded only for those who watch them."""

@@ -1,0 +1,175 @@
+"""What a UI backend does while the database is not there, when it comes back, and when it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from aiohttp import WSMsgType
+
+from metaflow_anywhere.database import schema
+from metaflow_anywhere.postgres import Programs
+from tests.service.running import await_condition, service_environment
+from tests.service.stoppable import StoppableServer
+from tests.ui_backend.running import Browser, RunningUI
+
+INSERT_FLOW = "INSERT INTO flows_v3 (flow_id, ts_epoch) VALUES (%s, 0)"
+INSERT_RUN = """INSERT INTO runs_v3 (flow_id, ts_epoch) VALUES (%s, extract(epoch FROM now()) * 1000)
+    RETURNING run_number"""
+
+
+@pytest.fixture(scope="module")
+def server(postgres_programs: Programs, open_folder: Path) -> Iterator[StoppableServer]:
+    """A PostgreSQL that can be stopped."""
+    folder = open_folder / "ui-stoppable"
+    folder.mkdir(mode=0o755)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    made = StoppableServer(postgres_programs, open_folder / "installation", folder, port)
+    made.start()
+    with psycopg.connect(made.conninfo, autocommit=True) as connection:
+        schema.apply(connection)
+        connection.execute(INSERT_FLOW, ("Flow",))
+    yield made
+    made.stop()
+
+
+def insert_run(server: StoppableServer) -> int:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        row = connection.execute(INSERT_RUN, ("Flow",)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_it_waits_for_the_database_and_goes_on_when_it_comes_back(server: StoppableServer, tmp_path: Path) -> None:
+    server.stop()
+    ui = RunningUI(tmp_path / "ui", service_environment(server.conninfo))
+
+    async def scenario() -> None:
+        answer = ui.get("/runs")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.json()["traceback"] == ""
+        assert ui.get("/ping").text == "pong"
+        async with Browser(ui.url) as browser:
+            await browser.subscribe("/flows/Flow/runs", "one")
+            server.start()
+            await_condition(lambda: ui.get("/runs").status_code == 200, 10, "it answers again")
+            await_condition(lambda: "listening for changes" in ui.log(), 10, "it listens")
+            first = insert_run(server)
+            await browser.until(lambda message: message["data"]["run_number"] == first)
+            server.stop()
+            assert ui.get("/runs").status_code == 503
+            server.start()
+            missed = insert_run(server)  # perhaps before it listens again
+            await browser.until(lambda message: message["data"]["run_number"] == missed)
+            later = insert_run(server)
+            await browser.until(lambda message: message["data"]["run_number"] == later)
+            assert {run["run_number"] for run in ui.data("/runs")} >= {first, missed, later}
+
+    try:
+        asyncio.run(scenario())
+        assert "Traceback" not in ui.log()
+    finally:
+        ui.stop()
+
+
+def test_tables_that_are_not_there_yet_are_no_crash(postgres_conninfo: str, tmp_path: Path) -> None:
+    with psycopg.connect(postgres_conninfo, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE ui_empty")
+    ui = RunningUI(
+        tmp_path / "ui", service_environment(psycopg.conninfo.make_conninfo(postgres_conninfo, dbname="ui_empty"))
+    )
+    try:
+        assert ui.get("/runs").status_code == 503
+        with psycopg.connect(
+            psycopg.conninfo.make_conninfo(postgres_conninfo, dbname="ui_empty"), autocommit=True
+        ) as connection:
+            schema.apply(connection)
+        assert ui.data("/runs") == []
+    finally:
+        ui.stop()
+
+
+def test_it_answers_within_a_second_and_is_small(database: str, tmp_path: Path) -> None:
+    ui = RunningUI(tmp_path / "ui", service_environment(database))
+    try:
+        assert ui.data("/runs") == []
+        seconds = time.monotonic() - ui.started_at
+        assert seconds < 3.0  # 1.0 on an idle machine: see the benchmark
+        assert ui.memory_bytes() <= 90 * 2**20
+    finally:
+        ui.stop()
+
+
+def test_sigterm_ends_it_within_two_seconds_and_closes_sockets_properly(database: str, tmp_path: Path) -> None:
+    ui = RunningUI(tmp_path / "ui", service_environment(database))
+
+    async def scenario() -> float:
+        async with Browser(ui.url) as browser, Browser(ui.url) as other:
+            await browser.subscribe("/runs")
+            await other.subscribe("/runs")
+            started = time.monotonic()
+            ui.process.terminate()
+            for one in (browser, other):
+                message = await one.socket.receive(timeout=5)
+                assert message.type is WSMsgType.CLOSE
+                assert one.socket.close_code == 1001
+            await asyncio.to_thread(ui.process.wait, 5)
+            return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 2.0
+    assert ui.process.returncode == 0
+    assert "Traceback" not in ui.log()
+
+
+def test_a_prefix_is_before_everything(database: str, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<html><head></head><body>the UI</body></html>")
+    (page / "app.js").write_text("code")
+    (tmp_path / "secret.txt").write_text("secret")
+    ui = RunningUI(tmp_path / "ui", {**service_environment(database), "PATH_PREFIX": "/api", "UI_ENABLED": str(page)})
+    try:
+        assert ui.get("/ping").text == "pong"
+        assert ui.data("/runs") == []
+        links = ui.read("/runs")["links"]
+        assert links["self"] == f"{ui.url}/runs"
+        for path in ("/", "/Flow/5/view/timeline"):
+            answer = ui.get(path)
+            assert '<script>window.METAFLOW_SERVICE="/api";</script></head>' in answer.text
+            assert answer.headers["Content-Type"].startswith("text/html")
+        assert ui.get("/app.js").text == "code"
+        assert ui.get("/none.js").status_code == 404
+        assert ui.get("/%2e%2e/secret.txt").status_code == 404
+    finally:
+        ui.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MF_UI_METADATA_PORT", "x"),
+        ("HEARTBEAT_THRESHOLD", "0"),
+        ("NOTIFICATIONS", "{}"),
+        ("CUSTOM_QUICKLINKS", "["),
+        ("UI_ENABLED", "/nonexistent"),
+        ("PATH_PREFIX", "/a?b"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(name: str, value: str, tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-m", "metaflow_anywhere.ui_backend"], env={**os.environ, name: value},
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(name)
+    assert len(done.stderr.splitlines()) == 1
