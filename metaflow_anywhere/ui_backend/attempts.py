@@ -10,7 +10,7 @@ from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS, same_flow
+from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
@@ -25,17 +25,20 @@ MANY_ROWS = "generate_series(1, (SELECT 1)) AS many_rows"
 _ATTEMPT_TAG = """CASE WHEN m.tags ->> 0 ~ '^attempt_id:[0-9]{1,4}$' THEN substr(m.tags ->> 0, 12)
     ELSE substring(m.tags::text FROM '"attempt_id:([0-9]{1,4})"') END"""
 _ATTEMPT_VALUE = "substring(m.value FROM '^[0-9]{1,4}$')"
-# OFFSET 0 has each task's facts looked up along an index: right for few tasks. For a page the planner knows better.
+# Facts are looked up by the range of the page's task ids: a page is made of tasks that began one after the other, so
+# the range holds little else, and what else it holds finds no task to join. (A list of ids is compared with each row in
+# turn, and a join is planned by guesses of how many rows there are, which are wrong by a factor of a thousand.)
+_RUN_OF_PAGE = "(SELECT run_number FROM page LIMIT 1)"
+_FLOW_OF_PAGE = "(SELECT flow_id FROM page LIMIT 1)"
+_STEPS_OF_PAGE = "ANY (ARRAY(SELECT DISTINCT step_name FROM page))"
 FACTS = f"""said AS MATERIALIZED (
-    SELECT p.task_id,
+    SELECT m.task_id,
         (CASE m.field_name WHEN 'attempt_ok' THEN {_ATTEMPT_TAG} ELSE {_ATTEMPT_VALUE} END)::integer AS attempt_id,
         m.field_name, lower(m.value) = 'true' AS ok, m.ts_epoch
-    FROM page AS p CROSS JOIN LATERAL (
-        SELECT * FROM metadata_v3 AS said
-        WHERE {same_flow("said", "p")} AND said.run_number = p.run_number AND said.step_name = p.step_name
-            AND said.task_id = p.task_id AND said.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
-        OFFSET 0
-    ) AS m
+    FROM metadata_v3 AS m
+    WHERE m.flow_id || '' = {_FLOW_OF_PAGE} AND m.run_number = {_RUN_OF_PAGE} AND m.step_name = {_STEPS_OF_PAGE}
+        AND m.task_id BETWEEN (SELECT min(task_id) FROM page) AND (SELECT max(task_id) FROM page)
+        AND m.field_name IN ('attempt', 'attempt-done', 'attempt_ok')
 ),
 told AS (
     SELECT task_id, attempt_id,
@@ -44,15 +47,16 @@ told AS (
         bool_or(ok) FILTER (WHERE field_name = 'attempt_ok') AS attempt_ok
     FROM said WHERE attempt_id IS NOT NULL GROUP BY task_id, attempt_id
 ),
+undecided AS (
+    SELECT task_id FROM page
+    EXCEPT SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL)
+),
 stored AS (
-    SELECT p.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
-    FROM page AS p CROSS JOIN LATERAL (
-        SELECT * FROM artifact_v3 AS ok
-        WHERE ok.flow_id = p.flow_id AND ok.run_number = p.run_number AND ok.step_name = p.step_name
-            AND ok.task_id = p.task_id AND ok.name = '_task_ok'
-        OFFSET 0
-    ) AS a
-    WHERE p.task_id NOT IN (SELECT task_id FROM told GROUP BY task_id HAVING bool_and(attempt_ok IS NOT NULL))
+    SELECT a.task_id, a.attempt_id::integer AS attempt_id, a.ts_epoch, a.location, a.sha
+    FROM artifact_v3 AS a
+    WHERE a.flow_id = {_FLOW_OF_PAGE} AND a.run_number = {_RUN_OF_PAGE} AND a.step_name = {_STEPS_OF_PAGE}
+        AND a.name = '_task_ok'
+        AND a.task_id BETWEEN (SELECT min(task_id) FROM undecided) AND (SELECT max(task_id) FROM undecided)
 ),
 attempts AS (
     SELECT *, CASE WHEN lead(attempt_id) OVER later = attempt_id + 1 THEN lead(started_at) OVER later END AS next_at
@@ -65,8 +69,8 @@ attempts AS (
 )"""
 
 
-def tasks(cutoffs: Cutoffs, condition: str = "true", *, few: bool = False) -> Table:
-    """Attempts of the tasks of a run that meet ``condition`` (a constant); ``few`` if that is a handful, not a page."""
+def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
+    """Attempts of the tasks of a run that meet ``condition`` (a constant)."""
     began = "coalesce(a.started_at, r.ts_epoch)"
     beat = "r.last_heartbeat_ts * 1000"
     silent = f"abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds}"
@@ -99,7 +103,7 @@ def tasks(cutoffs: Cutoffs, condition: str = "true", *, few: bool = False) -> Ta
                 ELSE greatest(coalesce(s.finished_at, {beat}, {NOW_MS}) - {began}, 0) END""",
             "attempt_id": "coalesce(a.attempt_id, 0)",
         },
-        between=FACTS if few else FACTS.replace("OFFSET 0", ""),
+        between=FACTS,
         joins=f"""LEFT JOIN attempts AS a ON a.task_id = r.task_id
             CROSS JOIN LATERAL (SELECT {status} AS status, {finished} AS finished_at) AS s""",
         columns=columns(

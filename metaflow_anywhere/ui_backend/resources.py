@@ -30,7 +30,7 @@ TASK = STEP + "/tasks/{task}"
 
 def routes(cutoffs: Cutoffs, label: Postprocess, show: Postprocess) -> list[web.RouteDef]:
     """All paths that answer with rows. ``label`` completes attempts and ``show`` artifacts, where that is asked for."""
-    task = attempts.tasks(cutoffs, attempts.THIS_TASK, few=True)
+    task = attempts.tasks(cutoffs, attempts.THIS_TASK)
     of_task = replace(task, order=(Order("attempt_id", descending=True),))
     return [
         web.get("/flows", listing(rows.FLOWS)),

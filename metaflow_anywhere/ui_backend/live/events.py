@@ -74,7 +74,7 @@ class Reader:
         self._flows = rows.FLOWS.one("flow_id = ANY (%(flows)s::text[])")
         self._runs = rows.runs(cutoffs, in_batch).one()
         self._steps = rows.steps(cutoffs).one("step_name = ANY (%(steps)s::text[])")
-        self._tasks = attempts.tasks(cutoffs, "task_id = ANY (%(tasks)s::bigint[])", few=True).one()
+        self._tasks = attempts.tasks(cutoffs, "task_id = ANY (%(tasks)s::bigint[])").one()
         self._metadata = rows.metadata(f"{IN_RUN} AND id = ANY (%(ids)s::bigint[])").one()
 
     async def flows(self, pending: dict[str, str]) -> list[Event]:
