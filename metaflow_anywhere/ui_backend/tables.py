@@ -155,7 +155,7 @@ class Table:
             f" SELECT {name} AS g FROM leap WHERE {name} IS NOT NULL"
             f" UNION ALL SELECT NULL WHERE EXISTS ({some} IS NULL", condition,
             f")) AS every LIMIT {asked.limit} OFFSET {asked.offset}) AS chosen CROSS JOIN LATERAL ("
-            f"(SELECT * FROM {rows} AS y WHERE {name} = g", condition, f" {few} UNION ALL "
+            f"(SELECT * FROM {rows} AS y WHERE g IS NOT NULL AND {name} = g", condition, f" {few} UNION ALL "
             f"(SELECT * FROM {rows} AS y WHERE g IS NULL AND {name} IS NULL", condition, f" {few}) AS few",
         ]  # fmt: skip
 
