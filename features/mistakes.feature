@@ -8,6 +8,16 @@ Feature: One clear message
     Then it fails with "is taken"
     And it names the other program and the way out
 
+  Scenario: The port belongs to another stack
+    Given a stack that is up
+    When I bring up a second stack on the same port
+    Then it fails with "is taken"
+
+  Scenario: Another stack's proxy is not taken for one's own
+    Given a stack that is up
+    When I run the bundled flow for another root on the same port
+    Then it fails with "another program answers on port"
+
   Scenario: Root cannot be written
     Given a root that cannot be written
     When I run "invoke up"

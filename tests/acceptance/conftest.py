@@ -37,6 +37,13 @@ def fresh_place(installation: Path) -> Iterator[Place]:
         yield place
 
 
+@pytest.fixture
+def second_place(installation: Path) -> Iterator[Place]:
+    """A place beside the first, for scenarios with two stacks."""
+    with new_place(installation) as place:
+        yield place
+
+
 @given("the shared stack", target_fixture="place")
 def the_shared_stack(shared_place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(shared_place, "variables", dict(shared_place.variables))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_bdd import given, parsers, scenarios, then
+from pytest_bdd import given, parsers, scenarios, then, when
 
 from tests.acceptance.place import Place
 
@@ -68,6 +68,18 @@ def initdb_is_missing(place: Place) -> None:
     assert doctor.status == 0, doctor.printed
     (found,) = state.rglob("bin/initdb")
     found.unlink()
+
+
+@when("I bring up a second stack on the same port")
+def a_second_stack_on_the_same_port(place: Place, second_place: Place) -> None:
+    second_place.variables["MF_PORT"] = place.variables["MF_PORT"]
+    place.last = second_place.ask("invoke", "up")
+
+
+@when("I run the bundled flow for another root on the same port")
+def the_bundled_flow_for_another_root(place: Place, second_place: Place) -> None:
+    second_place.variables["MF_PORT"] = place.variables["MF_PORT"]
+    place.last = second_place.ask("invoke", "hello")
 
 
 @then(parsers.parse('it fails with "{text}"'))

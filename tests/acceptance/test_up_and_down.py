@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
-from tests.acceptance.place import Place, new_place
+from tests.acceptance.place import Place
 
 scenarios("up_and_down.feature")
-
-
-@pytest.fixture
-def second_place(installation: Path) -> Iterator[Place]:
-    with new_place(installation) as place:
-        yield place
 
 
 @given("an installation of its own")
