@@ -196,11 +196,17 @@ class Cluster:
         return True
 
     @contextlib.contextmanager
-    def private_server(self, log: Path | None = None) -> Iterator[str]:
+    def private_server(
+        self,
+        log: Path | None = None,
+        *,
+        seconds: float = PRIVATE_START_SECONDS,
+        options: Mapping[str, str] | None = None,
+    ) -> Iterator[str]:
         """Run the cluster where nobody else can reach it, for as long as the block lasts; yields a libpq conninfo.
 
         No network, a socket in a folder of its own, no passwords: for the folder's owner only. ``log`` gets the
-        server's messages.
+        server's messages; ``seconds`` is how long it may take to get ready; ``options`` are settings for this run.
         """
         self.forget_stale_pid()
         account = self.programs.account
@@ -215,10 +221,11 @@ class Cluster:
                 server = self.programs.popen(
                     "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", folder,
                     "-c", f"hba_file={folder / 'hba'}", "-c", "log_destination=stderr", "-c", "logging_collector=off",
+                    *(word for name, value in (options or {}).items() for word in ("-c", f"{name}={value}")),
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 )  # fmt: skip
             try:
-                port = _await_private(server, folder, log)
+                port = _await_private(server, folder, log, seconds)
                 yield f"host={folder} port={port} user={SUPERUSER} dbname=postgres"
             finally:
                 if server.poll() is None:
@@ -233,9 +240,9 @@ def files_are_ours(data: Path, account: Account | None) -> bool:
     return found.st_uid == owner and not stat.S_IMODE(found.st_mode) & 0o077
 
 
-def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path) -> int:
+def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path, seconds: float) -> int:
     """Wait until the private server answers a query outside of recovery; returns the port in its socket's name."""
-    deadline = time.monotonic() + PRIVATE_START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise ClusterError("PostgreSQL did not start", why=f"exit status {server.returncode}", log=_kept(log))
@@ -252,7 +259,7 @@ def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path) -> 
         time.sleep(0.01)
     server.kill()
     raise ClusterError(
-        "PostgreSQL did not get ready", why=f"no answer within {PRIVATE_START_SECONDS:.0f} s", log=_kept(log)
+        "PostgreSQL did not get ready", why=f"no answer within {seconds:.0f} s", log=_kept(log)
     )
 
 

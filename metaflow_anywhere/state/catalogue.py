@@ -1,0 +1,224 @@
+"""What is in a mirror: incarnations, their bases and ranges of log. Looks only; damaged documents are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from metaflow_anywhere.state.documents import Damaged, unsealed
+from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.layout import (
+    INCARNATIONS,
+    MANIFEST,
+    IncarnationName,
+    WalName,
+    base_start,
+    clean_end,
+    snapshot_parts,
+)
+from metaflow_anywhere.state.lsn import Segments
+
+
+@dataclass(frozen=True)
+class Incarnation:
+    """One life of the database, as its INC.json has it. ``start`` is the first byte of log that it holds; ``history``
+    is PostgreSQL's record of how its timeline came to be (empty on the first); ``base`` is the folder of the base that
+    it was restored from, if that is not its parent's; ``began`` is epoch seconds."""
+
+    name: IncarnationName
+    parent: IncarnationName | None
+    timeline: int
+    system: str
+    segments: Segments
+    start: int
+    postgres: int
+    began: float
+    host: str
+    history: str = ""
+    base: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What goes into INC.json."""
+        return {
+            "sequence": self.name.sequence, "owner": self.name.owner,
+            "parent": str(self.parent) if self.parent else None, "timeline": self.timeline, "system": self.system,
+            "segment_bytes": self.segments.size, "start": self.start, "postgres": self.postgres,
+            "began": self.began, "host": self.host, "history": self.history, "base": self.base,
+        }  # fmt: skip
+
+    @classmethod
+    def from_document(cls, found: dict[str, Any]) -> Incarnation:
+        """The other way. Raises Damaged."""
+        try:
+            return cls(
+                IncarnationName(found["sequence"], found["owner"]),
+                IncarnationName.parse(found["parent"]) if found["parent"] else None,
+                found["timeline"], found["system"], Segments(found["segment_bytes"]), found["start"],
+                found["postgres"], found["began"], found["host"], found["history"], found["base"],
+            )  # fmt: skip
+        except (KeyError, TypeError):
+            raise Damaged("it lacks what an incarnation's document has") from None
+
+
+@dataclass(frozen=True)
+class Base:
+    """One base backup, as its MANIFEST.json has it. ``files`` maps a name to ``{"sha256", "bytes"}``; the log from
+    ``start`` to the end of the segment of ``end`` is inside."""
+
+    folder: str
+    system: str
+    timeline: int
+    start: int
+    end: int
+    segments: Segments
+    postgres: int
+    time: float
+    files: dict[str, dict[str, Any]] = field(compare=False)
+
+    @property
+    def log_end(self) -> int:
+        """The base holds all of the log up to here: PostgreSQL ends a backup with a new segment."""
+        return self.segments.ceiling(self.end)
+
+    @property
+    def bytes(self) -> int:
+        """Of all of its files."""
+        return sum(int(one["bytes"]) for one in self.files.values())
+
+    def document(self) -> dict[str, Any]:
+        """What goes into MANIFEST.json."""
+        return {
+            "folder": self.folder.rpartition("/")[2], "system": self.system, "timeline": self.timeline,
+            "start": self.start, "end": self.end, "segment_bytes": self.segments.size, "postgres": self.postgres,
+            "time": self.time, "files": self.files,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file of the mirror that is not what it should be."""
+
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.what}"
+
+
+class Catalogue:
+    """The mirror on ``drive`` as it was when this object was made, and what was found to be wrong on the way."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        self.faults: list[Fault] = []
+        self.incarnations: dict[IncarnationName, Incarnation] = {}
+        self.snapshots: list[str] = []
+        for entry in drive.names():
+            if snapshot_parts(entry):
+                self.snapshots.append(entry)
+            name = IncarnationName.parse(entry)
+            if name is None:
+                continue
+            one = self._incarnation(name)
+            if one is not None:
+                self.incarnations[name] = one
+
+    @property
+    def newest(self) -> Incarnation | None:
+        """The incarnation that everything new comes after."""
+        return self.incarnations[max(self.incarnations)] if self.incarnations else None
+
+    def path(self, tip: Incarnation) -> list[Incarnation]:
+        """``tip``, its parent, and so on as far as they are here."""
+        path = [tip]
+        while path[-1].parent and path[-1].parent in self.incarnations:
+            path.append(self.incarnations[path[-1].parent])
+        return path
+
+    def base_folders(self, one: Incarnation) -> list[str]:
+        """The folders of the bases of ``one``, newest first, whole or not."""
+        found = [(base_start(entry), entry) for entry in self.drive.names(str(one.name))]
+        return [f"{one.name}/{entry}" for start, entry in sorted(found, reverse=True, key=_first) if start is not None]
+
+    def base(self, folder: str) -> Base | None:
+        """The base in ``folder`` if its manifest is whole (its other files are not looked at)."""
+        found = self._document(f"{folder}/{MANIFEST}", missing="it never was finished, or its manifest is missing")
+        if found is None:
+            return None
+        last = folder.rpartition("/")[2]
+        try:
+            base = Base(
+                folder, found["system"], found["timeline"], found["start"], found["end"],
+                Segments(found["segment_bytes"]), found["postgres"], found["time"], found["files"],
+            )  # fmt: skip
+        except (KeyError, TypeError):
+            self.fault(f"{folder}/{MANIFEST}", "it lacks what a base's manifest has")
+            return None
+        if found.get("folder") != last:
+            self.fault(f"{folder}/{MANIFEST}", "it belongs to another base")
+            return None
+        return base
+
+    def is_sound(self, base: Base) -> bool:
+        """Whether every file of ``base`` is what its manifest says; names those that are not."""
+        sound = True
+        for name, expected in base.files.items():
+            path = f"{base.folder}/{name}"
+            try:
+                size = self.drive.size(path)
+                what = (
+                    f"it has {size} of {expected['bytes']} bytes" if size != expected["bytes"]
+                    else "its content does not match its digest" if self.drive.sha256(path) != expected["sha256"]
+                    else ""
+                )  # fmt: skip
+            except DriveError as error:
+                what = "it is missing" if not self.drive.exists(path) else str(error)
+            if what:
+                sound = False
+                self.fault(path, what)
+        return sound
+
+    def wal(self, one: Incarnation) -> list[WalName]:
+        """The ranges of log that ``one`` wrote, in order, by their names."""
+        return sorted(name for entry in self.drive.names(f"{one.name}/wal") if (name := WalName.parse(entry)))
+
+    def clean_end(self, one: Incarnation) -> int | None:
+        """Up to where the log of ``one`` is complete, if its database was ever stopped; the last such place."""
+        ends = [end for entry in self.drive.names(str(one.name)) if (end := clean_end(entry)) is not None]
+        return max(ends, default=None)
+
+    def fault(self, name: str, what: str) -> None:
+        """Remember that ``name`` is not as it should be."""
+        one = Fault(name, what)
+        if one not in self.faults:
+            self.faults.append(one)
+
+    def _incarnation(self, name: IncarnationName) -> Incarnation | None:
+        """From the first of its two documents that is whole."""
+        for document in INCARNATIONS:
+            path = f"{name}/{document}"
+            found = self._document(path)
+            if found is None:
+                continue
+            try:
+                one = Incarnation.from_document(found)
+            except Damaged as damage:
+                self.fault(path, str(damage))
+                continue
+            if one.name == name:
+                return one
+            self.fault(path, "it belongs to another incarnation")
+        return None
+
+    def _document(self, name: str, missing: str = "it is missing") -> dict[str, Any] | None:
+        try:
+            return unsealed(self.drive.read(name))
+        except Damaged as damage:
+            self.fault(name, str(damage))
+        except DriveError as error:
+            self.fault(name, missing if not self.drive.exists(name) else str(error))
+        return None
+
+
+def _first(pair: tuple[int | None, str]) -> int:
+    return pair[0] if pair[0] is not None else -1

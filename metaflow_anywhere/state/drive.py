@@ -1,0 +1,167 @@
+"""A folder that may be slow, full, gone, or uploaded in any order: everything that is written goes through here."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from metaflow_anywhere.errors import reason
+
+BLOCK_BYTES = 1 << 20
+HALF_SUFFIX = ".tmp"
+
+
+class DriveError(Exception):
+    """The drive did not do what was asked; the text is for people. Trying again later is always safe."""
+
+
+class Drive:
+    """The folder ``root``; names are relative to it, with slashes. Safe to use from several threads.
+
+    A file appears whole under its name or not at all, and none but the lease is ever written twice. ``root`` itself is
+    made by ``prepare`` only: a drive that is not mounted must not be mistaken for an empty one.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files_written = 0
+        self.bytes_written = 0
+        self._lock = threading.Lock()
+        self._known_folders: set[str] = set()
+
+    def prepare(self) -> None:
+        """Make ``root`` if it is not there. Raises DriveError."""
+        with self._told("cannot make"):
+            self.root.mkdir(parents=True, exist_ok=True)
+
+    # ---- writing
+
+    def put(self, name: str, data: bytes | Path) -> str:
+        """Write ``data`` (bytes, or a local file that is streamed) as the file ``name``; returns its SHA-256.
+
+        A failed attempt leaves nothing behind.
+        """
+        folder, _, last = name.rpartition("/")
+        self._make_folder(folder)
+        half = self.root / folder / f".{last}.{os.getpid()}{HALF_SUFFIX}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self._told("cannot write"):
+                try:
+                    self._before(name)
+                    with half.open("wb") as file:
+                        for block in _blocks(data):
+                            self._write(file.fileno(), block)
+                            digest.update(block)
+                            size += len(block)
+                        os.fsync(file.fileno())
+                    self._before(name)
+                    half.replace(self.root / name)
+                except FileNotFoundError:
+                    self._known_folders.clear()
+                    raise
+        except DriveError:
+            with contextlib.suppress(OSError):
+                half.unlink()
+            raise
+        with self._lock:
+            self.files_written += 1
+            self.bytes_written += size
+        return digest.hexdigest()
+
+    def delete(self, name: str) -> None:
+        """Remove a file or a whole folder; nothing happens if it is not there."""
+        path = self.root / name
+        with self._told("cannot delete"):
+            self._before(name)
+            if path.is_dir():
+                self._known_folders.clear()
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: str) -> None:
+        if not folder or folder in self._known_folders:
+            return
+        with self._told("cannot write"):
+            if not self.root.is_dir():
+                raise FileNotFoundError(2, "the folder is gone (is the drive still mounted?)", str(self.root))
+            self._before(folder)
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        self._known_folders.add(folder)
+
+    def _before(self, name: str) -> None:
+        """Called before each operation on the drive; a model of a bad one overrides it."""
+
+    def _write(self, descriptor: int, block: bytes) -> None:
+        view = memoryview(block)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+    # ---- reading
+
+    def read(self, name: str) -> bytes:
+        """The whole file. Raises DriveError."""
+        with self._told("cannot read"):
+            return (self.root / name).read_bytes()
+
+    def sha256(self, name: str) -> str:
+        """The digest of what the drive gives back now."""
+        digest = hashlib.sha256()
+        with self._told("cannot read"):
+            for block in _blocks(self.root / name):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def names(self, folder: str = "") -> list[str]:
+        """What is in ``folder``, sorted, without what is half written; empty if there is no such folder."""
+        with self._told("cannot read"):
+            try:
+                return sorted(one for one in os.listdir(self.root / folder) if not one.startswith("."))  # noqa: PTH208
+            except FileNotFoundError:
+                return []
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file or folder."""
+        return (self.root / name).exists()
+
+    def size(self, name: str) -> int:
+        """Bytes of the file, or of all files below the folder."""
+        path = self.root / name
+        with self._told("cannot read"):
+            if path.is_dir():
+                return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+            return path.stat().st_size
+
+    def age(self, name: str) -> float:
+        """Seconds since the file was written; never negative."""
+        with self._told("cannot read"):
+            return max(0.0, time.time() - (self.root / name).stat().st_mtime)
+
+    def clear_halves(self, folder: str) -> None:
+        """Remove what a killed writer left half written in ``folder`` (of which we must be the only writer)."""
+        with self._told("cannot delete"), contextlib.suppress(FileNotFoundError):
+            for path in (self.root / folder).glob(f".*{HALF_SUFFIX}"):
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DriveError(f"{what} {self.root}: {reason(error)}") from error
+
+
+def _blocks(data: bytes | Path) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    with data.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block

@@ -1,0 +1,97 @@
+"""The last look at a database that was stopped: where its log ends, and the mark that all of it is on the drive."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaflow_anywhere.postgres import Cluster, ProgramFailed
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
+from metaflow_anywhere.state.documents import sealed
+from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.layout import clean_name
+from metaflow_anywhere.state.lsn import parse_lsn
+from metaflow_anywhere.state.shipping import LogGone, Shipper, read_log
+
+PAGE_BYTES = 8192
+PAGE_HEADER_BYTES = 24
+FIRST_PAGE_HEADER_BYTES = 40  # of a segment
+ALIGNMENT_BYTES = 8
+STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A database that was shut down: its log ends at ``end``; ``transactions`` were given a number so far."""
+
+    end: int
+    transactions: int
+
+
+def stopped(cluster: Cluster, one: Incarnation) -> Stopped | None:
+    """Where the log of a cleanly stopped cluster ends; None if it runs, or was killed."""
+    if cluster.server_pid() is not None:
+        return None
+    try:
+        printed = cluster.programs.run("pg_controldata", "-D", cluster.data)
+    except ProgramFailed:
+        return None
+    if not re.search(r"cluster state:\s+shut down\n", printed):
+        return None
+    checkpoint = re.search(r"Latest checkpoint location:\s+(\S+)", printed)
+    numbered = re.search(r"NextXID:\s+(\d+):(\d+)", printed)
+    assert checkpoint and numbered
+    end = record_end(cluster.data, one, parse_lsn(checkpoint[1]))
+    return Stopped(end, (int(numbered[1]) << 32) + int(numbered[2]))
+
+
+def record_end(data: Path, one: Incarnation, start: int) -> int:
+    """Where the log record at ``start`` ends, by its length and the page headers it runs across.
+
+    The format: https://www.postgresql.org/docs/current/wal-internals.html, and access/xlogrecord.h, xlog_internal.h.
+    """
+    left: int = struct.unpack("<I", read_log(data, one, start, start + 4))[0]
+    position = start
+    while left > (room := PAGE_BYTES - position % PAGE_BYTES):
+        left -= room
+        position += room
+        position += FIRST_PAGE_HEADER_BYTES if position % one.segments.size == 0 else PAGE_HEADER_BYTES
+    return -(-(position + left) // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
+def is_stopping(cluster: Cluster) -> bool:
+    """Whether the server has begun to shut down, or is gone already."""
+    try:
+        lines = (cluster.data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return True
+    return cluster.server_pid() is None or (len(lines) > 7 and lines[7].strip() == STOPPING)
+
+
+def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
+    """Carry what is left of the log of a stopped cluster to the drive, and mark it complete; None if it was killed.
+
+    Repeating it writes nothing. Raises DriveError, LogGone.
+    """
+    at_end = stopped(cluster, one)
+    if at_end is None:
+        return None
+    catalogue = Catalogue(drive)
+    shipper = Shipper(drive, cluster.data, one, shipped_end(catalogue, one))
+    while shipper.ship(at_end.end):
+        pass
+    if catalogue.clean_end(one) != at_end.end:
+        drive.put(f"{one.name}/{clean_name(at_end.end)}", sealed({"end": at_end.end, "time": time.time()}))
+    return at_end
+
+
+def shipped_end(catalogue: Catalogue, one: Incarnation) -> int:
+    """Up to where ``one`` has written its log to the drive."""
+    ends = [name.end for name in catalogue.wal(one) if name.timeline == one.timeline]
+    return max(ends, default=one.start)
+
+
+__all__ = ["LogGone", "Stopped", "flush", "is_stopping", "record_end", "shipped_end", "stopped"]

@@ -1,0 +1,323 @@
+"""The program that keeps a mirror: ships the log within half a second, takes bases, merges, gives up what is old.
+
+It stops everything when another machine takes over. Only this program writes to the drive while the database runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaflow_anywhere.postgres import Cluster, ProgramFailed
+from metaflow_anywhere.state.bases import publish_base, take_base
+from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
+from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.dumps import dump_database, dumps, publish_dump
+from metaflow_anywhere.state.ending import flush, is_stopping, shipped_end
+from metaflow_anywhere.state.lease import Fenced, check_lease
+from metaflow_anywhere.state.retention import GRACE_SECONDS, Retention
+from metaflow_anywhere.state.server import Server, ServerGone
+from metaflow_anywhere.state.shipping import MERGE_AT, MIB, LogGone, Shipper
+from metaflow_anywhere.state.standing import LATE_SECONDS, Reporter
+from metaflow_anywhere.state.watching import Ending, Watch
+
+STOP_BEGINS_SECONDS = 2.0  # how long after a machine's goodbye the database may take to begin its own
+STOP_SECONDS = 8.0  # a machine that goes away gives about ten
+KEEP_QUIET_SECONDS = 0.05  # the pause before a ship, so that a burst of small commits goes as one file
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often things are done, in seconds, and from what size on, in bytes."""
+
+    tick: float = 0.5
+    look: float = 2.0  # without any event
+    lease: float = 1.0
+    upkeep: float = 30.0
+    grace: float = GRACE_SECONDS
+    base_bytes: int = 64 * MIB
+    base_pause: float = 120.0
+    merge_at: int = MERGE_AT
+    dump: float = 86400.0
+    first_dump: float = 600.0
+    longest_backoff: float = 15.0
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What is mirrored, and where to: ``conninfo`` is a superuser's; ``dump_conninfo`` names the database to dump;
+    ``stage`` is a local folder for what is on its way."""
+
+    drive: Drive
+    cluster: Cluster
+    conninfo: str
+    dump_conninfo: str
+    stage: Path
+
+
+class Sync:
+    """Mirrors one incarnation until it is asked to end. ``on_fenced`` must stop the database and return soon."""
+
+    def __init__(
+        self, mirrored: Mirrored, one: Incarnation, reporter: Reporter, on_fenced: Callable[[Fenced], None],
+        pace: Pace | None = None, log: Callable[[str], None] = print,
+    ) -> None:  # fmt: skip
+        self.mirrored, self.one, self.reporter = mirrored, one, reporter
+        self.drive, self.cluster = mirrored.drive, mirrored.cluster
+        self.on_fenced, self.pace, self.log = on_fenced, pace or Pace(), log
+        self.server = Server(mirrored.conninfo)
+        self.ending = Ending()
+        self.shipper: Shipper | None = None
+        self.newest_base: Base | None = None
+        self.fenced: Fenced | None = None
+        self._gap = False
+        self._slot = 0
+        self._merge_floor: int | None = None
+        self._failing_since: float | None = None
+        self._watch = Watch(self.cluster.data / "pg_wal")
+        self._retention = Retention(self.pace.grace)
+
+    # ---- the program
+
+    def run(self) -> None:
+        """Mirror until ``end`` is called, then flush what can be flushed. Never raises for a bad drive or database."""
+        threads = [
+            threading.Thread(target=self._watch_lease, daemon=True),
+            threading.Thread(target=self._keep_house, daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        failures = 0
+        while not self.ending.asked.is_set() and self.fenced is None:
+            began = time.monotonic()
+            failures = 0 if self._step() else failures + 1
+            self._idle(began, failures)
+        if self.fenced is not None:
+            self._obey(self.fenced)
+            self.ending.asked.wait()
+        else:
+            self._finish()
+        self.server.close()
+        self._watch.close()
+        self.reporter.tell(force=True, state="fenced" if self.fenced else "stopped")
+
+    def end(self, *, machine_goes: bool = False) -> None:
+        """Ask for the end; may be called from a signal handler."""
+        self.ending.ask(machine_goes=machine_goes)
+        self._watch.wake()
+
+    def _idle(self, began: float, failures: int) -> None:
+        """Wait for the next change, and then to the next tick; longer and longer while the drive fails."""
+        pace = self.pace
+        if failures:
+            self.ending.asked.wait(min(pace.tick * 2**failures, pace.longest_backoff))
+            return
+        self._watch.wait(pace.look if self._watch.has_events else pace.tick)
+        self.ending.asked.wait(max(KEEP_QUIET_SECONDS, began + pace.tick - time.monotonic()))
+
+    # ---- shipping
+
+    def _step(self) -> bool:
+        """Ship what there is; True if all went well."""
+        try:
+            self._ship()
+        except ServerGone as gone:
+            self.reporter.tell(state="waiting", problem=f"the database does not answer: {gone}")
+            return True
+        except DriveError as error:
+            self._tell_failure(str(error))
+            return False
+        except LogGone as gone:
+            self._bridge(gone)
+            return False
+        self._failing_since = None
+        return True
+
+    def _ship(self) -> None:
+        shipper = self.shipper or self._begin()
+        end = self.server.flushed()
+        waiting_since = time.monotonic()
+        while (behind := end - shipper.position) > 0 and self.fenced is None:
+            self.reporter.tell(behind_bytes=behind, position=shipper.position)
+            shipper.ship(end)
+            self.reporter.tell(last_saved=time.time(), position=shipper.position, behind_bytes=end - shipper.position)
+            end = self.server.flushed()
+            if time.monotonic() - waiting_since > LATE_SECONDS and end - shipper.position > MIB:
+                self.reporter.tell(state="behind", problem="the drive is slower than the database")
+        self._release(shipper)
+        self.reporter.count(self.drive.files_written, self.drive.bytes_written)
+        gap = "log was lost while the drive was away: a new base is being taken" if self._gap else None
+        self.reporter.tell(
+            state="degraded" if gap else "current", problem=gap, behind_bytes=0, position=shipper.position
+        )
+        self.reporter.beat()
+
+    def _begin(self) -> Shipper:
+        """Find out how far the mirror is, and have the database hold its log back from there on."""
+        catalogue = Catalogue(self.drive)
+        self.drive.clear_halves(str(self.one.name))
+        self.drive.clear_halves(f"{self.one.name}/wal")
+        bases = [base for folder in catalogue.base_folders(self.one) if (base := catalogue.base(folder))]
+        position = shipped_end(catalogue, self.one)
+        if self.server.slot_position() is None:
+            self.server.make_slot()
+        if bases:
+            self._tell_base(bases[0], len(bases))
+        self.shipper = Shipper(self.drive, self.cluster.data, self.one, position, self.pace.merge_at)
+        self.log(f"mirroring incarnation {self.one.name} to {self.drive.root}")
+        return self.shipper
+
+    def _release(self, shipper: Shipper) -> None:
+        """Let the database drop log that nobody will read here any more; a segment at a time."""
+        floor = self.one.segments.floor(min(shipper.wanted_from(), self._merge_floor or shipper.position))
+        if floor > self._slot:
+            self._slot = self.server.slot_position() or 0
+            if floor > self._slot:
+                self.server.advance_slot(floor)
+            self._slot = floor
+
+    def _bridge(self, gone: LogGone) -> None:
+        """Go on after a hole in the log: only a new base can make up for it."""
+        self.log(f"{gone}: it was thrown away before the drive could take it; going on from now, with a new base")
+        with contextlib.suppress(ServerGone):
+            position = self.one.segments.floor(self.server.make_slot())
+            if self.shipper:
+                self.shipper.skip_to(position)
+            self._gap, self._slot = True, 0
+
+    def _tell_failure(self, problem: str) -> None:
+        if self._failing_since is None:
+            self._failing_since = time.time()
+            self.log(problem)
+        behind = self.reporter.standing.behind_bytes
+        with contextlib.suppress(ServerGone):
+            if self.shipper:
+                behind = self.server.flushed() - self.shipper.position
+        self.reporter.tell(state="degraded", problem=problem, behind_bytes=behind)
+        self.reporter.beat()
+
+    # ---- the lease
+
+    def _watch_lease(self) -> None:
+        while not self.ending.asked.wait(self.pace.lease):
+            try:
+                check_lease(self.drive, self.one.name)
+            except Fenced as fenced:
+                self.fenced = fenced
+                self._watch.wake()
+                return
+            except DriveError:
+                continue  # told by whoever writes
+
+    def _obey(self, fenced: Fenced) -> None:
+        """Stop the database, then leave everything it had in this incarnation's own folder."""
+        self.log(f"{fenced}: stopping the database")
+        self.reporter.tell(state="fenced", problem=str(fenced))
+        self.server.close()
+        self.on_fenced(fenced)
+        self._flush()
+        self.reporter.tell(force=True, state="fenced", problem=str(fenced))
+
+    # ---- the end
+
+    def _finish(self) -> None:
+        """Ship what there is; if the database is being stopped as well, wait for its last word and ship that."""
+        with contextlib.suppress(ServerGone, DriveError, LogGone):
+            self._ship()
+        self.server.close()  # or a polite shutdown would wait for us
+        patience = time.monotonic() + (STOP_BEGINS_SECONDS if self.ending.machine_goes else 0)
+        while not is_stopping(self.cluster):
+            if time.monotonic() >= patience:
+                return
+            time.sleep(0.02)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.cluster.server_pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            done = flush(self.drive, self.cluster, self.one)
+            self.log("the mirror is complete" if done else "the database was not shut down: its log may go on")
+        except (DriveError, LogGone) as error:
+            self.log(f"the last of the log could not be written: {error}")
+
+    # ---- bases, merging, giving up
+
+    def _keep_house(self) -> None:
+        last_base = last_dump_look = -1e9
+        began = last_upkeep = time.monotonic()
+        while not self.ending.asked.wait(0.1) and self.fenced is None:
+            now = time.monotonic()
+            if self.shipper is None:
+                continue
+            try:
+                if self._wants_base(now - last_base):
+                    last_base = now
+                    self._take_base()
+                if now - last_upkeep > self.pace.upkeep:
+                    last_upkeep = now
+                    self._upkeep()
+                if now - began > self.pace.first_dump and now - last_dump_look > self.pace.upkeep:
+                    last_dump_look = now
+                    self._dump()
+            except (DriveError, ProgramFailed, LogGone, OSError) as error:
+                self.log(f"upkeep: {error}")
+                self.ending.asked.wait(self.pace.tick)
+
+    def _wants_base(self, since_last: float) -> bool:
+        assert self.shipper is not None
+        if self.newest_base is None or self._gap:
+            return since_last > self.pace.longest_backoff / 3
+        grown = self.shipper.position - self.newest_base.end
+        return grown > max(self.pace.base_bytes, self.newest_base.bytes) and since_last > self.pace.base_pause
+
+    def _take_base(self) -> None:
+        gap = self._gap
+        server = Server(self.mirrored.conninfo)
+        try:
+            identity = server.identity()
+        except ServerGone:
+            return
+        finally:
+            server.close()
+        staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, self.mirrored.stage / "base")
+        base = publish_base(self.drive, self.mirrored.stage / "base", staged, str(self.one.name))
+        if gap:
+            self._gap = False
+        self._tell_base(base, self.reporter.standing.bases + 1)
+        self._watch.wake()
+
+    def _tell_base(self, base: Base, count: int) -> None:
+        self.newest_base = base
+        said = {"time": base.time, "bytes": base.bytes, "folder": base.folder}
+        self.reporter.tell(force=True, newest_base=said, bases=count)
+
+    def _upkeep(self) -> None:
+        assert self.shipper is not None
+        catalogue = Catalogue(self.drive)
+        present = catalogue.wal(self.one)
+        merged = self.shipper.merge(present)
+        self._merge_floor = self.shipper.merge_floor([*present, merged] if merged else present)
+        for name in self._retention.unneeded(catalogue, self.one):
+            if self.ending.asked.is_set() or self.fenced is not None:
+                return
+            self.drive.delete(name)
+        for fault in catalogue.faults:
+            self.log(f"damaged in the mirror: {fault}")
+
+    def _dump(self) -> None:
+        """A logical dump, if the last one is old and anything was written since."""
+        assert self.shipper is not None
+        last = next(iter(dumps(self.drive)), None)
+        if last and (time.time() - last.time < self.pace.dump or last.position == self.shipper.position):
+            return
+        position, file = self.shipper.position, self.mirrored.stage / "dump"
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        dump_database(self.cluster.programs, self.mirrored.dump_conninfo, file)
+        publish_dump(self.drive, file, position)
+        file.unlink()
