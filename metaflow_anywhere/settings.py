@@ -168,6 +168,12 @@ def rows(settings: Settings) -> list[Row]:
     return found
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as the variables that ``resolve`` would read them from, for a program of the stack; no secrets."""
+    told = {one.metadata["env"]: getattr(settings, one.name) for one in _fields() if not one.metadata["secret"]}
+    return {env: str(value) for env, value in told.items() if value is not None}
+
+
 def resolve(
     files: Iterable[Layer] = (),
     options: Mapping[str, Any] | None = None,

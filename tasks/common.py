@@ -27,9 +27,9 @@ OPTIONS = {
 }
 
 
-def stage(*, needs: Sequence[StageTask] = ()) -> Callable[[Callable[..., Stage]], StageTask]:
+def stage(*, needs: Sequence[StageTask] = (), **keywords: Any) -> Callable[[Callable[..., Stage]], StageTask]:
     """Decorator: ``body(stack)`` returning a Stage becomes a task that needs ``needs``."""
-    return _decorator(StageTask, pre=list(needs))
+    return _decorator(StageTask, pre=list(needs), **keywords)
 
 
 def goal(*, needs: Sequence[StageTask] = (), undoes: Sequence[StageTask] = (), **keywords: Any) -> Callable[..., Goal]:

@@ -5,14 +5,29 @@ import os
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Stage
 from metaflow_anywhere.stack import Stack, stages
+from metaflow_anywhere.state.restore import Wanted
 from tasks.common import stage, verb
 from tasks.prepare import pull_images
 
 
-@stage(needs=[pull_images])
-def restore_snapshot(stack: Stack) -> Stage:
+@stage(
+    needs=[pull_images],
+    help={
+        "at": "the state of a moment: '2026-11-22 14:05'",
+        "from": "the mirror in another root",
+        "replace": "move the database that is here aside",
+        "dry-run": "say what would be restored, and do nothing",
+    },
+)
+def restore_snapshot(
+    stack: Stack, at: str = "", from_: str = "", replace: bool = False, dry_run: bool = False
+) -> Stage:
     """Stage: the database, from the mirror if none is here."""
-    return stages.RestoreSnapshot(stack)
+    wanted = None
+    if at or from_:
+        moment = stages.moment(at) if at else None
+        wanted = Wanted(at=moment, source=stages.mirror_of(from_) if from_ else None)
+    return stages.RestoreSnapshot(stack, wanted=wanted, replace=replace, dry_run=dry_run)
 
 
 @stage(needs=[restore_snapshot])

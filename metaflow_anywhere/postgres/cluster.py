@@ -112,6 +112,13 @@ class Cluster:
             changed |= self._write("postgresql.conf", main.read_text() + "\n" + include)
         return changed
 
+    def own_top_files(self) -> None:
+        """Give PostgreSQL every file at the top of the data directory that somebody else put there: a base backup fails at the first that it may not read."""
+        if self.programs.account:
+            for path in self.data.iterdir():
+                if path.stat().st_uid != self.programs.account.uid:
+                    self.programs.account.owns(path)
+
     def _write(self, name: str, text: str) -> bool:
         path = self.data / name
         if path.exists() and path.read_text() == text:
@@ -258,9 +265,7 @@ def _await_private(server: subprocess.Popen[bytes], folder: Path, log: Path, sec
                         return port
         time.sleep(0.01)
     server.kill()
-    raise ClusterError(
-        "PostgreSQL did not get ready", why=f"no answer within {seconds:.0f} s", log=_kept(log)
-    )
+    raise ClusterError("PostgreSQL did not get ready", why=f"no answer within {seconds:.0f} s", log=_kept(log))
 
 
 def _kept(log: Path) -> Path:

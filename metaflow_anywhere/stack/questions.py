@@ -11,6 +11,7 @@ import requests
 
 from metaflow_anywhere.edge import IDENTITY_PATH, SERVICE_PREFIX, UI_PREFIX
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.state.standing import Standing, read_standing
 
 ANSWER_SECONDS = 5.0
 
@@ -70,11 +71,30 @@ def ask_proxy(stack: Stack) -> str:
     return f"{stack.proxy_url}/"
 
 
+def ask_sync(stack: Stack) -> str:
+    """Whether all that was committed up to a moment ago is in the mirror, and a base to start from."""
+    standing = read_standing(stack.standing_file)
+    if standing is None or not standing.alive:
+        raise NoAnswer("the mirror says nothing")
+    if not standing.well:
+        why = standing.problem or standing.base_problem or "the first base is being taken"
+        raise NoAnswer(f"{why} ({standing.state})")
+    return f"mirrored to {stack.drive.root}, {saved(standing)}"
+
+
+def saved(standing: Standing) -> str:
+    """When the last commit was saved, in words."""
+    if standing.last_saved is None:
+        return "nothing new since"
+    return f"saved {max(0, round(time.time() - standing.last_saved))} s ago"
+
+
 QUESTIONS: dict[str, Callable[[Stack], str]] = {
     "database": ask_database,
     "service": ask_service,
     "ui": ask_ui,
     "proxy": ask_proxy,
+    "sync": ask_sync,
 }
 
 

@@ -16,15 +16,18 @@ from metaflow_anywhere.edge import UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
-from metaflow_anywhere.settings import Settings
+from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
+from metaflow_anywhere.state.drive import Drive
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
 PAGE = Path(__file__).with_name("page")
+MIRROR = "pg"  # below root
+SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
 
 
@@ -39,6 +42,8 @@ class Stack:
         self.pgpass = self.folder / "secrets" / "pgpass"
         self.port_record = self.folder / "ports.json"
         self.caddyfile = self.folder / "Caddyfile"
+        self.standing_file = self.folder / "mirror.json"
+        self.drive = Drive(settings.root / MIRROR)
         self.supervisor = Supervisor(settings.stack_id, self.folder, settings.log_dir, settings.run_dir)
 
     def log(self, program: str) -> Path:
@@ -177,6 +182,19 @@ class Stack:
             fingerprint=f"{self.programs_of_postgres.version} {sorted(settings.items())}",
             stop_signal="INT",  # fast: without waiting for clients
             stop_seconds=DATABASE_STOP_SECONDS,
+            ends_after=1,
+        )
+
+    def sync_program(self) -> Program:
+        """The mirror. It ends last, so that it can carry the database's last word away."""
+        return Program(
+            "sync",
+            [sys.executable, "-m", "metaflow_anywhere.stack.mirroring"],
+            {**as_environment(self.settings), "PYTHONUNBUFFERED": "1"},
+            fingerprint=f"{__version__} {self.ports.database}",
+            stop_signal="INT",
+            stop_seconds=SYNC_STOP_SECONDS,
+            ends_after=2,
         )
 
     def service_program(self) -> Program:
@@ -238,7 +256,10 @@ class Stack:
 
     def all_programs(self) -> list[Program]:
         """Every program of the stack, in the order of the graph."""
-        return [self.database_program(), self.service_program(), self.ui_program(), self.proxy_program()]
+        return [
+            self.database_program(), self.service_program(), self.ui_program(), self.proxy_program(),
+            self.sync_program(),
+        ]  # fmt: skip
 
     def ensure_supervisor(self, progress: Progress) -> None:
         """Have a supervisor that knows all programs as they are now."""

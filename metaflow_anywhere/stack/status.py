@@ -61,6 +61,8 @@ def program_status(stack: Stack, name: str) -> ProgramStatus:
 
 def address(stack: Stack, name: str) -> str:
     """Where ``name`` listens."""
+    if name == "sync":
+        return ""
     ports = stack.ports
     number = {**asdict(ports), "proxy": stack.settings.port}[name]
     return f"{LOOPBACK}:{number}"

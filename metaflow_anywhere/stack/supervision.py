@@ -33,6 +33,7 @@ ORPHAN_SECONDS = 10.0
 LOG_BYTES = 10 * 1024 * 1024
 OLD_LOGS = 3
 START_RETRIES = 10
+LAST_PRIORITY = 900  # supervisord ends those with the highest number first
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Program:
     fingerprint: str = ""
     stop_signal: str = "TERM"
     stop_seconds: int = 10
+    ends_after: int = 0  # when the supervisor ends all of them, those with lower numbers go first
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ environment={pairs}
 directory=/
 autostart=false
 autorestart=true
+priority={LAST_PRIORITY - program.ends_after}
 startsecs=1
 startretries={START_RETRIES}
 stopsignal={program.stop_signal}

@@ -36,6 +36,7 @@ class Standing:
     bytes_per_minute: float = 0.0
     newest_base: dict[str, Any] | None = None
     bases: int = 0
+    base_problem: str | None = None
     beat: float = 0.0
     pid: int = 0
 

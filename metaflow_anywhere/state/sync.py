@@ -267,6 +267,8 @@ class Sync:
                     self._dump()
             except (DriveError, ProgramFailed, LogGone, OSError) as error:
                 self.log(f"upkeep: {error}")
+                if self.newest_base is None:
+                    self.reporter.tell(force=True, base_problem=str(error))
                 self.ending.asked.wait(self.pace.tick)
 
     def _wants_base(self, since_last: float) -> bool:
@@ -295,7 +297,7 @@ class Sync:
     def _tell_base(self, base: Base, count: int) -> None:
         self.newest_base = base
         said = {"time": base.time, "bytes": base.bytes, "folder": base.folder}
-        self.reporter.tell(force=True, newest_base=said, bases=count)
+        self.reporter.tell(force=True, newest_base=said, bases=count, base_problem=None)
 
     def _upkeep(self) -> None:
         assert self.shipper is not None

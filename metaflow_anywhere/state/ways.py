@@ -136,7 +136,7 @@ def _judge(catalogue: Catalogue, way: Way, log: Log) -> None:
     wanted = later or max([*(name.end for name in known), clean or 0, log.end])
     if not log.missing and log.end < wanted:
         log.missing.append(f"log {format_lsn(log.end)} to {format_lsn(wanted)} of {one.name}")
-    log.complete = not log.missing and clean is not None and log.end == max(clean, way.base.log_end)
+    log.complete = not log.missing and log.end == clean
 
 
 __all__ = ["Fault", "Log", "Way", "collect", "ways"]

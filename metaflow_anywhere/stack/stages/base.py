@@ -1,0 +1,136 @@
+"""What all stages of a stack share, and what those share that keep a program running."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.stack.supervision import Program
+
+READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
+HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
+
+
+@dataclass
+class StackStage:
+    """What all stages share: the stack, the time limit in seconds, and by default no log and nothing to undo."""
+
+    stack: Stack
+    limit: float = 120.0
+
+    @property
+    def log(self) -> Path | None:
+        """No log of its own."""
+        return None
+
+    def check(self) -> Verdict:
+        """Each stage looks for itself."""
+        raise NotImplementedError
+
+    def work(self, progress: Progress) -> str:
+        """Each stage works for itself."""
+        raise NotImplementedError
+
+    def undo(self, progress: Progress) -> str | None:
+        """Nothing to take back."""
+        return None
+
+
+class ProgramStage(StackStage):
+    """A stage that has one program of the stack running, as it is configured now, and answering its question."""
+
+    program_name: ClassVar[str]
+
+    @property
+    def log(self) -> Path:
+        """The program's log."""
+        return self.stack.log(self.program_name)
+
+    def program(self) -> Program:
+        """The program as it should run."""
+        raise NotImplementedError
+
+    def prepare(self, progress: Progress) -> None:
+        """What has to be in place before the program is started."""
+
+    def check(self) -> Verdict:
+        """Running, current, and answering."""
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None or not info.running:
+            return needed("it is not running")
+        if not self.stack.supervisor.is_current(self.program()):
+            return needed("its configuration has changed")
+        try:
+            return satisfied(ask(QUESTIONS[self.program_name], self.stack).text)
+        except NoAnswer as no:
+            return needed(f"it does not answer: {no}")
+
+    def work(self, progress: Progress) -> str:
+        """Start the program under the supervisor and wait until it answers."""
+        with self.stack.exclusive():
+            self.stack.ensure_supervisor(progress)
+            if self._hangs():
+                progress.say("it runs and does not answer: restarting it")
+                self.stack.supervisor.stop(self.program_name)
+            self.prepare(progress)
+            self.stack.supervisor.start(self.program_name)
+        return self.await_answer(progress)
+
+    def _hangs(self) -> bool:
+        """Whether the program has had time enough to get ready, and does not answer."""
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None or not info.running or time.time() - info.since < READY_SECONDS:
+            return False
+        try:
+            ask(QUESTIONS[self.program_name], self.stack)
+        except NoAnswer:
+            return True
+        return False
+
+    def await_answer(self, progress: Progress) -> str:
+        """Wait until the program answers its question; gives up early on one that keeps dying."""
+        began = time.monotonic()
+
+        def question() -> str:
+            try:
+                return ask(QUESTIONS[self.program_name], self.stack).text
+            except NoAnswer as no:
+                if why := self.give_up():
+                    raise AnywhereError(f"{self.program_name} does not get ready", why=why, log=self.log) from None
+                info = self.stack.supervisor.info(self.program_name)
+                dead = info is None or info.state in ("FATAL", "STOPPED")
+                dying = info is not None and info.state in ("BACKOFF", "EXITED")
+                if dead or (dying and time.monotonic() - began > HOPELESS_SECONDS):
+                    why = info.description if info else "the supervisor is gone"
+                    raise AnywhereError(f"{self.program_name} does not stay up", why=why, log=self.log) from None
+                raise NotYet(str(no)) from None
+
+        return wait_until(question, what=self.program_name, seconds=self.limit, progress=progress, log=self.log)
+
+    def give_up(self) -> str:
+        """Why waiting for an answer is of no use, as far as the program itself can tell; empty to go on waiting."""
+        return ""
+
+    def undo(self, progress: Progress) -> str | None:
+        """Stop the program."""
+        return "stopped" if self.stack.supervisor.stop(self.program_name) else None
+
+
+class LaterStage(StackStage):
+    """A stage that is in the graph and has nothing to do in this version; ``why`` is what the user is told."""
+
+    why: ClassVar[str]
+
+    def check(self) -> Verdict:
+        """Never needed."""
+        return not_needed(self.why)
+
+    def work(self, progress: Progress) -> str:
+        """Never reached, since no check asks for it."""
+        raise AssertionError(f"{type(self).__name__} has no work in this version")

@@ -1,0 +1,153 @@
+"""The database: its cluster and schema, and the server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from metaflow_anywhere.database import schema
+from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
+from metaflow_anywhere.graph.stage import Finding
+from metaflow_anywhere.postgres import Account, files_are_ours
+from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
+from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
+from metaflow_anywhere.stack.stages.mirror import flush_mirror
+from metaflow_anywhere.stack.supervision import Program
+
+STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
+
+
+class InitSchema(StackStage):
+    """The cluster, its roles with this machine's passwords, and every step of ``sql/``."""
+
+    @property
+    def log(self) -> Path:
+        """The private server's messages."""
+        return self.stack.log("init-schema")
+
+    def check(self) -> Verdict:
+        """Compare what was recorded in the data directory with what is wanted now."""
+        if not self.stack.data_exists:
+            return needed("there is no database yet")
+        if not files_are_ours(self.stack.settings.pgdata_dir, Account.for_this_process()):
+            return needed("the database's files have another owner or mode")
+        recorded = self._recorded()
+        if recorded.get("schema") != self._schema_digest():
+            return needed("the schema is older than sql/, or of unknown age")
+        if not self.stack.pgpass.exists() or recorded.get("passwords") != self._password_digest():
+            return needed("the database does not have this machine's passwords")
+        return satisfied(f"schema is at {recorded.get('newest')}")
+
+    def work(self, progress: Progress) -> str:
+        """Create what is missing and apply what is pending; resumes after a crash between any two steps."""
+        with self.stack.exclusive():
+            verdict = self.check()  # another command may have done it while this one waited for its turn
+            return self._prepare(progress) if verdict.finding is Finding.NEEDED else verdict.why
+
+    def _prepare(self, progress: Progress) -> str:
+        stack, cluster = self.stack, self.stack.cluster
+        if not cluster.exists:
+            progress.say("creating the database cluster")
+            cluster.create(stack.settings.state_dir)
+            shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
+        cluster.check_major()
+        cluster.take_over()
+        info = stack.supervisor.info(StartDatabase.program_name)
+        if info is not None and info.running:
+            self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
+        else:
+            cluster.stop()  # such as the private server of a command that was killed
+            with cluster.private_server(self.log) as conninfo:
+                self._apply(conninfo, progress)
+        newest = schema.available()[-1]
+        told = f"step {newest.version} ({newest.name})"
+        stamp = {"schema": self._schema_digest(), "newest": told, "passwords": self._password_digest()}
+        half = stack.settings.pgdata_dir / f".{STAMP}.new"
+        try:
+            half.write_text(json.dumps(stamp))
+            half.chmod(0o600)
+            if stack.cluster.programs.account:
+                stack.cluster.programs.account.owns(half)  # a base backup reads every file
+            half.replace(half.with_name(STAMP))
+        except OSError as error:
+            raise AnywhereError("the schema's version cannot be recorded", why=reason(error)) from error
+        return f"schema is at {told}"
+
+    def undo(self, progress: Progress) -> str | None:
+        """The schema is part of the database, which is kept."""
+        return None
+
+    def _apply(self, conninfo: str, progress: Progress) -> None:
+        passwords = self.stack.passwords()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            ensure_role_and_database(connection, passwords)
+        ours = psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE)
+        with psycopg.connect(ours, autocommit=True) as connection:
+            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(SERVICE_ROLE)))
+            try:
+                schema.apply(connection, progress.say)
+            except schema.SchemaError as error:
+                raise AnywhereError("the schema cannot be brought to this version", why=str(error)) from error
+
+    def _recorded(self) -> dict[str, str]:
+        try:
+            found = json.loads((self.stack.settings.pgdata_dir / STAMP).read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _schema_digest(self) -> str:
+        return hashlib.sha256(" ".join(step.checksum for step in schema.available()).encode()).hexdigest()
+
+    def _password_digest(self) -> str:
+        """Tells whether the passwords changed; as private as the data directory, which holds digests of its own."""
+        return hashlib.sha256(json.dumps(self.stack.wanted_passwords(), sort_keys=True).encode()).hexdigest()
+
+
+def ensure_role_and_database(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
+    """The service's role, its database, and the passwords of both roles; safe to repeat."""
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [SERVICE_ROLE]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVICE_ROLE)))
+    for role, password in passwords.items():
+        # encrypted here, so that no password is ever in a statement, and thus in no log
+        encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(encrypted)))
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+        create = sql.SQL("CREATE DATABASE {} OWNER {}")
+        connection.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(SERVICE_ROLE)))
+
+
+class StartDatabase(ProgramStage):
+    """PostgreSQL, ready for clients."""
+
+    program_name = "database"
+
+    def program(self) -> Program:
+        """PostgreSQL."""
+        return self.stack.database_program()
+
+    def prepare(self, progress: Progress) -> None:
+        """Configure the cluster; end a server on the same files that nobody supervises."""
+        cluster = self.stack.cluster
+        info = self.stack.supervisor.info(self.program_name)
+        if (info is None or not info.running) and cluster.stop():
+            progress.say("ended a PostgreSQL that was left running on these files")
+        cluster.forget_stale_pid()
+        cluster.configure(self.stack.database_settings())
+
+    def undo(self, progress: Progress) -> str | None:
+        """A fast shutdown, then the end of whatever else still runs for this stack."""
+        stopped = self.stack.supervisor.stop(self.program_name)
+        stray = self.stack.data_exists and self.stack.cluster.stop()
+        try:
+            flushed = flush_mirror(self.stack)
+        finally:
+            self.stack.supervisor.shut_down(progress)
+        return f"stopped{flushed}" if stopped or stray else None

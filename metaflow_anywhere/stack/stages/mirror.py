@@ -1,0 +1,195 @@
+"""The state in root: brought here before the database starts, kept up to date while it runs, completed at its end."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
+from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.stack.stack import MIRROR, Stack
+from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
+from metaflow_anywhere.stack.supervision import Program
+from metaflow_anywhere.state.claim import claim
+from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.ending import LogGone, flush
+from metaflow_anywhere.state.lease import Fenced, check_lease
+from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.restore import Kind, Report, Wanted, look, plan, restore
+from metaflow_anywhere.state.server import Server, ServerGone
+from metaflow_anywhere.state.standing import read_standing
+
+DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
+RESTORE_SECONDS = 3600.0
+
+
+@dataclass
+class RestoreSnapshot(StackStage):
+    """The newest database, from the mirror, where this machine has none or an older one.
+
+    ``wanted`` is another state that the user asks for; ``replace`` that the database here be put aside for it;
+    ``dry_run`` that nothing be changed.
+    """
+
+    limit: float = RESTORE_SECONDS
+    wanted: Wanted | None = None
+    replace: bool = False
+    dry_run: bool = False
+
+    @property
+    def log(self) -> Path:
+        """What PostgreSQL said while it replayed the log."""
+        return self.stack.log("restore-snapshot")
+
+    def check(self) -> Verdict:
+        """Compare the local database with the mirror."""
+        if self.wanted or self.replace or self.dry_run:
+            return needed("it was asked for")
+        try:
+            found = look(self.stack.drive, self.stack.settings.pgdata_dir)
+        except DriveError as error:
+            return needed(str(error))
+        if found.kind is Kind.FRESH:
+            return not_needed("no earlier state in root")
+        if found.kind is Kind.CURRENT:
+            return satisfied(f"the newest database is in {self.stack.settings.pgdata_dir}")
+        return needed(found.kind.value)
+
+    def work(self, progress: Progress) -> str:
+        """Restore what is wanted, or the newest state; never over a database that may be newer."""
+        with self.stack.exclusive():
+            wanted = self.wanted or Wanted()
+            try:
+                if self.dry_run:
+                    for line in plan(self.stack.drive, wanted):
+                        progress.say(line)
+                    return "nothing was changed"
+                self._require_room(progress)
+                report = self._restore(wanted, progress)
+            except DriveError as error:
+                raise AnywhereError("the mirror cannot be read", why=str(error), run="invoke doctor") from error
+        for line in report.lines[1:]:
+            progress.say(line)
+        return report.summary
+
+    def _require_room(self, progress: Progress) -> None:
+        """Raise AnywhereError where restoring would put a database aside that nobody asked to replace."""
+        settings, kind = self.stack.settings, look(self.stack.drive, self.stack.settings.pgdata_dir).kind
+        asked = self.wanted is not None or self.replace
+        if asked and (self.stack.supervisor.alive() or (self.stack.data_exists and self.stack.cluster.server_pid())):
+            raise AnywhereError(
+                "the stack is up", why="its database cannot be replaced while it runs", run="invoke down"
+            )
+        if kind is Kind.STRANGER and not self.replace:
+            raise AnywhereError(
+                f"the mirror in {settings.root / MIRROR} belongs to another database than {settings.pgdata_dir}",
+                why="restoring would put the one here aside, and going on without would hide the one in the mirror",
+                run="invoke restore-snapshot --replace   (to keep the one here instead, move the mirror's folder away)",
+            )
+        if kind is Kind.CURRENT and asked and not self.replace:
+            raise AnywhereError(
+                f"the database in {settings.pgdata_dir} is newer than what would be restored",
+                why="it is never deleted: with --replace it is moved aside",
+                run="invoke snapshot && invoke down, then the same command with --replace",
+            )
+        if kind is Kind.OLDER:
+            self.stack.supervisor.shut_down(progress)
+            self.stack.cluster.stop()
+
+    def _restore(self, wanted: Wanted, progress: Progress) -> Report:
+        stack = self.stack
+        report = restore(
+            stack.programs_of_postgres, stack.drive, stack.settings.pgdata_dir, wanted, say=progress.say,
+            log_file=self.log,
+        )  # fmt: skip
+        shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # it may know runs that are gone now
+        return report
+
+    def undo(self, progress: Progress) -> str | None:
+        """The database's files are what ``down`` must keep."""
+        return f"kept: {self.stack.settings.pgdata_dir}" if self.stack.data_exists else None
+
+
+def moment(text: str) -> float:
+    """Epoch seconds of a date and time as people write it, in this machine's time zone unless it names another.
+
+    Raises AnywhereError.
+    """
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise AnywhereError(
+            f"'{text}' is not a moment", run="invoke restore-snapshot --at '2026-11-22 14:05'"
+        ) from None
+
+
+def mirror_of(root: str) -> Drive:
+    """The mirror in another root. Raises AnywhereError if there is none."""
+    folder = Path(root).expanduser() / MIRROR
+    if not folder.is_dir():
+        raise AnywhereError(f"no mirror in {root}", why=f"{folder} is not a folder")
+    return Drive(folder)
+
+
+class Sync(ProgramStage):
+    """The mirror of the database inside root."""
+
+    program_name = "sync"
+
+    def program(self) -> Program:
+        """The mirror's program."""
+        return self.stack.sync_program()
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
+        standing = read_standing(self.stack.standing_file)
+        if standing and standing.state == "fenced":
+            self.stack.supervisor.stop(self.program_name)
+        self.stack.cluster.own_top_files()
+        server = Server(self.stack.conninfo(SUPERUSER, "postgres"))
+        try:
+            claim(self.stack.drive, server, self.stack.settings.pgdata_dir, self.stack.cluster.programs.account)
+        except DriveError as error:
+            raise AnywhereError("the mirror cannot be written", why=str(error), run="invoke doctor") from error
+        except ServerGone as gone:
+            raise AnywhereError("the database does not answer", why=str(gone), run="invoke start-db") from gone
+        finally:
+            server.close()
+
+    def await_answer(self, progress: Progress) -> str:
+        """Wait for the first base and the last commit; not for long if the drive fails."""
+        progress.say("waiting for the first base and the last commit")
+        return super().await_answer(progress)
+
+    def give_up(self) -> str:
+        """Why waiting is of no use: the drive fails, or another machine took over."""
+        now = read_standing(self.stack.standing_file)
+        if now is None or not now.alive:
+            return ""
+        why = now.problem or now.base_problem or ""
+        return why if now.state == "fenced" or now.beat - now.since > DEGRADED_SECONDS else ""
+
+
+def flush_mirror(stack: Stack) -> str:
+    """Carry what a stopped database wrote last into the mirror; says so in a few words. Raises AnywhereError."""
+    life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
+    if life is None or not stack.drive.root.is_dir():
+        return ""
+    try:
+        check_lease(stack.drive, life.incarnation.name)
+        done = flush(stack.drive, stack.cluster, life.incarnation)
+    except Fenced as fenced:
+        return f"; {fenced}, nothing was written to its mirror"
+    except (DriveError, LogGone) as error:
+        raise AnywhereError(
+            "the database is stopped, and its last commits are not in the mirror",
+            why=str(error),
+            run="invoke down   (again, once that is mended: they are safe on this machine)",
+        ) from error
+    return f"; all {done.transactions:,} transactions are in the mirror" if done else ""
+
+
+__all__ = ["RestoreSnapshot", "Sync", "flush_mirror", "mirror_of", "moment"]

@@ -1,0 +1,54 @@
+"""The services on top of the database, and the ways in: the proxy and the tunnel."""
+
+from __future__ import annotations
+
+from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.stack.ports import require_free
+from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
+from metaflow_anywhere.stack.supervision import Program
+
+
+class StartService(ProgramStage):
+    """The metadata service."""
+
+    program_name = "service"
+
+    def program(self) -> Program:
+        """The metadata service."""
+        return self.stack.service_program()
+
+
+class StartUi(ProgramStage):
+    """The UI backend."""
+
+    program_name = "ui"
+
+    def program(self) -> Program:
+        """The UI backend."""
+        return self.stack.ui_program()
+
+
+class StartProxy(ProgramStage):
+    """The one port."""
+
+    program_name = "proxy"
+
+    def program(self) -> Program:
+        """Caddy."""
+        return self.stack.proxy_program()
+
+    def prepare(self, progress: Progress) -> None:
+        """Write the configuration; make sure that the port is nobody else's."""
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None or not info.running:
+            settings = self.stack.settings
+            require_free(settings.port, "proxy, setting port", settings.origins["port"])
+        half = self.stack.caddyfile.with_suffix(".new")
+        half.write_text(self.stack.proxy_configuration())
+        half.replace(self.stack.caddyfile)
+
+
+class Tunnel(LaterStage):
+    """A public URL."""
+
+    why = "not asked for"
