@@ -4,6 +4,7 @@ import json as json_format
 import os
 import time
 from dataclasses import asdict
+from typing import Any
 
 from invoke import Exit
 from rich.console import Console
@@ -14,6 +15,7 @@ from metaflow_anywhere.graph.tasks import graph_of, stages_of
 from metaflow_anywhere.stack import Stack, stages, status_table
 from metaflow_anywhere.stack.questions import QUESTIONS
 from metaflow_anywhere.stack.status import status as read_status
+from metaflow_anywhere.state.standing import read_standing
 from tasks.common import goal, own_name, verb
 from tasks.database import init_schema, restore_snapshot, start_db
 from tasks.edge import proxy, tunnel
@@ -49,7 +51,7 @@ def down(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     Console(highlight=False).print(f"\ndown; everything is kept in {stack.settings.root}", soft_wrap=True)
 
 
-@verb(positional=["program"], help={"program": "database, service, ui or proxy; all of them if left out"})
+@verb(positional=["program"], help={"program": "database, service, ui, proxy or sync; all of them if left out"})
 def restart(stack: Stack, program: str = "") -> None:
     """Stop and start one program, or all; wait for its answer."""
     wanted = [known_program(program)] if program else list(QUESTIONS)
@@ -74,8 +76,12 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
             break
         time.sleep(POLL_SECONDS)
     if json:
-        document = {"healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url}
-        print(json_format.dumps({**document, "programs": [asdict(one) for one in found]}, indent=2))
+        standing = read_standing(stack.standing_file)
+        document: dict[str, Any] = {
+            "healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url,
+            "programs": [asdict(one) for one in found], "mirror": asdict(standing) if standing else None,
+        }  # fmt: skip
+        print(json_format.dumps(document, indent=2))
     else:
         status_table.show(stack, found)
     if not healthy:
@@ -86,7 +92,7 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
     positional=["program"],
     auto_shortflags=True,
     help={
-        "program": "database, service, ui, proxy, supervisord or hello; all of them if left out",
+        "program": "database, service, ui, proxy, sync, supervisord or hello; all of them if left out",
         "follow": "go on as lines are written",
         "n": "how many lines of each",
     },

@@ -8,5 +8,5 @@ from tasks.database import start_db
 
 @stage(needs=[start_db])
 def sync(stack: Stack) -> Stage:
-    """Stage: the mirror of the database in root, half a second behind."""
+    """Stage: the mirror of the database in root."""
     return stages.Sync(stack)

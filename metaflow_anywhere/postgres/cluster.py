@@ -113,7 +113,7 @@ class Cluster:
         return changed
 
     def own_top_files(self) -> None:
-        """Give PostgreSQL every file at the top of the data directory that somebody else put there: a base backup fails at the first that it may not read."""
+        """Give PostgreSQL what others put at the top of its folder: one unreadable file would fail a base backup."""
         if self.programs.account:
             for path in self.data.iterdir():
                 if path.stat().st_uid != self.programs.account.uid:

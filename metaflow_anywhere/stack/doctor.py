@@ -21,6 +21,10 @@ from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
 from metaflow_anywhere.stack.ports import holder_of, is_free
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.state.catalogue import Catalogue
+from metaflow_anywhere.state.drive import DriveError
+from metaflow_anywhere.state.recovery import clock
+from metaflow_anywhere.state.ways import ways
 
 GIB = 1024**3
 LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
@@ -49,6 +53,7 @@ def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
         _ports(stack),
         _clock(stack),
         lambda: _client(stack, environ),
+        lambda: _mirror(stack),
         lambda: _hops(stack),
     ]
     for check in checks:
@@ -108,9 +113,13 @@ def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:
         closed = account.closed_parent(settings.pgdata_dir) if account else None
         if closed:
             yield Finding("bad", "permissions", f"PostgreSQL's user may not enter {closed}", "set PGDATA_DIR elsewhere")
-        elif not settings.pgdata_dir.is_relative_to(settings.root):
-            yield Finding("note", "state", f"the database's files are outside of root: {settings.pgdata_dir}",
-                          "this version keeps no mirror: copying root alone does not copy them")  # fmt: skip
+        for aside in sorted(settings.pgdata_dir.parent.glob(f"{settings.pgdata_dir.name}.aside-*")):
+            yield Finding(
+                "note",
+                "old database",
+                f"{aside} was moved aside by a restore",
+                f"rm -r {aside}   (once you do not need it)",
+            )
 
     return check
 
@@ -182,6 +191,25 @@ def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("note", "client", "an HTTP proxy is set, and loopback is not excepted", 'eval "$(invoke env)"')
 
 
+def _mirror(stack: Stack) -> Iterator[Finding]:
+    """What a restore would use now."""
+    if not stack.drive.root.is_dir():
+        yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", "invoke up")
+        return
+    try:
+        catalogue = Catalogue(stack.drive)
+        way = next(ways(catalogue), None)
+    except DriveError as error:
+        yield Finding("bad", "mirror", str(error), "see that the drive is mounted and can be read")
+        return
+    for fault in catalogue.faults:
+        yield Finding("note", "mirror", f"damaged: {fault}", "nothing to do while a newer base is sound")
+    if way is None:
+        yield Finding("bad", "mirror", f"no sound base in {stack.drive.root}", "invoke up")
+    else:
+        yield Finding("ok", "mirror", f"the base of {clock(way.base.time)} is sound ({way.base.bytes / 1e6:.1f} MB)")
+
+
 def _hops(stack: Stack) -> Iterator[Finding]:
     """From the table up to the client's address: the first hop that fails is the one to mend."""
     if not stack.supervisor.alive():
@@ -192,6 +220,7 @@ def _hops(stack: Stack) -> Iterator[Finding]:
         "service": "metadata service",
         "ui": "UI backend",
         "proxy": "proxy to each of them",
+        "sync": "mirror of the database",
     }
     for name, what in hops.items():
         try:

@@ -190,8 +190,8 @@ class Stack:
         return Program(
             "sync",
             [sys.executable, "-m", "metaflow_anywhere.stack.mirroring"],
-            {**as_environment(self.settings), "PYTHONUNBUFFERED": "1"},
-            fingerprint=f"{__version__} {self.ports.database}",
+            self.own_environment(),
+            fingerprint=__version__,
             stop_signal="INT",
             stop_seconds=SYNC_STOP_SECONDS,
             ends_after=2,
@@ -233,6 +233,14 @@ class Stack:
             "MF_METADATA_DB_NAME": DATABASE,
             "PGPASSFILE": str(self.pgpass),
         }
+
+    def own_environment(self) -> Mapping[str, str]:
+        """By which a program of ours finds this very stack: the settings, with the ports that were chosen."""
+        return {
+            **as_environment(self.settings), "MF_DATABASE_PORT": str(self.ports.database),
+            "MF_METADATA_PORT": str(self.ports.service), "MF_UI_METADATA_PORT": str(self.ports.ui),
+            "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
 
     def proxy_program(self) -> Program:
         """Caddy with our configuration."""

@@ -68,6 +68,10 @@ class Reporter:
     _written: float = 0.0
     _counts: deque[tuple[float, int, int]] = field(default_factory=deque)
 
+    def __post_init__(self) -> None:
+        """Say at once that somebody new is here."""
+        self._write(time.time())
+
     def tell(self, *, force: bool = False, **changes: Any) -> None:
         """Change what is said. Without a change of state, the file is written at most twice a second."""
         with self._lock:

@@ -168,6 +168,7 @@ class Sync:
         if bases:
             self._tell_base(bases[0], len(bases))
         self.shipper = Shipper(self.drive, self.cluster.data, self.one, position, self.pace.merge_at)
+        self.reporter.tell(incarnation=self.one.name.sequence, host=self.one.host)
         self.log(f"mirroring incarnation {self.one.name} to {self.drive.root}")
         return self.shipper
 

@@ -113,8 +113,12 @@ class Place:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """What ``invoke status --json`` says of each program."""
-        done = self.ask("invoke", "status", "--json")
-        return {one["program"]: one for one in json.loads(done.out)["programs"]}
+        return {one["program"]: one for one in self.status_document()["programs"]}
+
+    def status_document(self) -> dict[str, Any]:
+        """All that ``invoke status --json`` says."""
+        document: dict[str, Any] = json.loads(self.ask("invoke", "status", "--json").out)
+        return document
 
     def pids(self) -> dict[str, int | None]:
         """The process of each program."""

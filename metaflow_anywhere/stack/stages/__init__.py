@@ -1,6 +1,6 @@
 """The ten stages of the graph, each bound to one stack: whether it is satisfied, its work, and how it is undone."""
 
-from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
+from metaflow_anywhere.stack.stages.base import READY_SECONDS, ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.database import InitSchema, StartDatabase, ensure_role_and_database
 from metaflow_anywhere.stack.stages.mirror import RestoreSnapshot, Sync, mirror_of, moment
 from metaflow_anywhere.stack.stages.prepare import FetchUdocker, PullImages
@@ -23,6 +23,6 @@ BY_NAME: dict[str, type[StackStage]] = {
 }
 
 __all__ = [
-    "BY_NAME", "BY_PROGRAM", "FetchUdocker", "InitSchema", "PullImages", "RestoreSnapshot", "StartDatabase",
-    "StartProxy", "StartService", "StartUi", "Sync", "Tunnel", "ensure_role_and_database", "mirror_of", "moment",
+    "BY_NAME", "BY_PROGRAM", "READY_SECONDS", "FetchUdocker", "InitSchema", "PullImages", "RestoreSnapshot",
+    "StartDatabase", "StartProxy", "StartService", "StartUi", "Sync", "Tunnel", "ensure_role_and_database", "mirror_of", "moment",
 ]  # fmt: skip

@@ -145,9 +145,12 @@ class Sync(ProgramStage):
 
     def prepare(self, progress: Progress) -> None:
         """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
-        standing = read_standing(self.stack.standing_file)
-        if standing and standing.state == "fenced":
-            self.stack.supervisor.stop(self.program_name)
+        info, standing = self.stack.supervisor.info(self.program_name), read_standing(self.stack.standing_file)
+        if info and info.running and standing and standing.state == "fenced":
+            self.stack.supervisor.stop(self.program_name)  # it would never go on
+            info = None
+        if info is None or not info.running:
+            self.stack.standing_file.unlink(missing_ok=True)
         self.stack.cluster.own_top_files()
         server = Server(self.stack.conninfo(SUPERUSER, "postgres"))
         try:

@@ -1,0 +1,205 @@
+"""Steps of features/state.feature."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from typing import Any
+
+import psutil
+import requests
+from pytest_bdd import given, parsers, scenarios, then, when
+
+from metaflow_anywhere.stack.hello.check import card_text
+from tests.acceptance.place import Place, eventually
+
+scenarios("state.feature")
+GOODBYE_SECONDS = 20.0
+
+
+def mirror(place: Place) -> dict[str, Any]:
+    standing: dict[str, Any] = place.status_document()["mirror"]
+    return standing
+
+
+@given("the flow linear has run")
+def linear_has_run(place: Place) -> None:
+    done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
+    assert done.status == 0, done.printed
+    everything_is_mirrored(place)
+
+
+@given("everything so far is in the mirror")
+def everything_is_mirrored(place: Place) -> None:
+    now = time.time()
+    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)
+    assert marked.status_code == 200, marked.text
+
+    def saved() -> bool:
+        standing = mirror(place)
+        return bool(standing["last_saved"] and standing["last_saved"] > now and not standing["behind_bytes"])
+
+    eventually(saved, "a save of everything")
+
+
+@when("everything is killed at once")
+def everything_is_killed(place: Place) -> None:
+    place.kill_everything()
+
+
+@when("every process of the stack is asked to end at once")
+def everything_is_asked_to_end(place: Place) -> None:
+    doomed = place.processes()
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):  # some end as soon as others do
+            process.terminate()
+    _, left = psutil.wait_procs(doomed, timeout=GOODBYE_SECONDS)
+    assert left == []
+
+
+@when("root is brought to another machine, without the database's own files")
+def root_is_brought_elsewhere(place: Place) -> None:
+    old = place.settings.root
+    new = old.with_name(f"{old.name}-elsewhere")
+    shutil.copytree(old, new, symlinks=True, ignore=lambda folder, names: ["pgdata"] if folder == str(old) else [])
+    place.variables["MF_ROOT"] = str(new)
+
+
+@when("root is copied while the stack is up")
+def root_is_copied(place: Place) -> None:
+    elsewhere = place.folder / "elsewhere"
+
+    def vanish(source: str, target: str) -> None:
+        with contextlib.suppress(FileNotFoundError):  # files of a live database come and go
+            shutil.copy2(source, target)
+
+    shutil.copytree(place.settings.root, elsewhere, symlinks=True, copy_function=vanish)
+    place.kill_everything()
+
+
+@given("this moment is remembered")
+def this_moment(place: Place) -> None:
+    time.sleep(1.1)  # a moment is given in whole seconds, and must lie between two commits
+    place.notes["moment"] = time.strftime("%Y-%m-%d %H:%M:%S")
+    time.sleep(1.1)
+
+
+@when("I go back to the remembered moment")
+def back_to_the_moment(place: Place) -> None:
+    place.run("invoke", "restore-snapshot", "--at", place.notes["moment"], "--replace")
+
+
+@then("there is no flow called Regretted")
+def no_regrets(place: Place) -> None:
+    assert requests.get(f"{place.url}/service/flows/Regretted", timeout=10).status_code == 404
+
+
+@then("there is no database yet")
+def no_database(place: Place) -> None:
+    assert not place.settings.pgdata_dir.exists()
+
+
+@when("a byte of the newest base is turned over")
+def a_byte_is_turned(place: Place) -> None:
+    archives = list((place.settings.root / "pg").glob("inc-*/base-*/base.tar.gz"))
+    assert len(archives) > 1
+    newest = max(archives)
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.write_bytes(data)
+
+
+@when("a second machine brings up the same root", target_fixture="second")
+def a_second_machine(place: Place, second_place: Place) -> Place:
+    """The same folders under another path, as a shared drive has them; the rest is the second machine's own."""
+    second_place.root.mkdir()
+    for name in ("pg", "datastore"):
+        (second_place.root / name).symlink_to(place.settings.root / name)
+    up = second_place.run("invoke", "up")
+    assert up.status == 0, up.printed
+    return second_place
+
+
+@then("the first machine's database stops by itself")
+def the_first_stops(place: Place) -> None:
+    eventually(lambda: place.status()["database"]["state"] == "down", "the end of the first database", 10)
+
+
+@then('"invoke status" of the first machine says who has taken over')
+def the_first_says_why(place: Place) -> None:
+    eventually(lambda: "has taken over" in place.ask("invoke", "status").printed, "a word on who took over", 10)
+
+
+@then("the second machine has the run of Kept")
+def the_second_has_it(second: Place) -> None:
+    assert len(requests.get(f"{second.url}/service/flows/Kept/runs", timeout=10).json()) == 1
+
+
+@when("the second machine goes down")
+def the_second_goes_down(second: Place) -> None:
+    down = second.run("invoke", "down")
+    assert down.status == 0, down.printed
+
+
+@when("the mirror's folder goes away")
+def the_mirror_goes(place: Place) -> None:
+    (place.settings.root / "pg").rename(place.settings.root / "pg.away")
+
+
+@when("the mirror's folder is back")
+def the_mirror_is_back(place: Place) -> None:
+    (place.settings.root / "pg.away").rename(place.settings.root / "pg")
+    healthy = place.ask("invoke", "status", "--wait")
+    assert healthy.status == 0, healthy.printed
+
+
+@when(parsers.parse("a flow called {name} with a run"))
+def a_flow_with_a_run(place: Place, name: str) -> None:
+    for path in (f"flows/{name}", f"flows/{name}/run"):
+        assert requests.post(f"{place.url}/service/{path}", json={}, timeout=10).status_code == 200
+
+
+@then('"invoke status" says that the mirror is degraded')
+def the_mirror_is_degraded(place: Place) -> None:
+    eventually(lambda: mirror(place)["state"] == "degraded", "a degraded mirror", 20)
+    found = place.ask("invoke", "status")
+    assert found.status == 1
+    assert "degraded for" in found.printed
+    assert "is the drive still mounted?" in found.printed
+
+
+@then("the Client API finds the run with its logs, its card and its artifacts")
+def the_client_finds_all(place: Place) -> None:
+    run = (place.work / "linear.id").read_text().strip()
+    answer = place.client(f"""
+from metaflow.cards import get_cards
+run = Flow('Linear')['{run}']
+answer = dict(successful=run.successful, carried=run.data.carried, stdout=run['end'].task.stdout,
+              card=get_cards(run['middle'].task)[0].get())
+""")
+    assert answer["successful"]
+    assert answer["carried"] == "hello"
+    assert "the end of hello" in answer["stdout"]
+    assert "hello has 5 letters" in card_text(answer["card"])
+
+
+@then("the UI's API finds the run with its logs, its card and its artifacts")
+def the_ui_finds_all(place: Place) -> None:
+    run = (place.work / "linear.id").read_text().strip()
+    base = f"{place.url}/api/flows/Linear/runs/{run}"
+
+    def data(path: str) -> Any:
+        answer = requests.get(f"{base}{path}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    assert data("")["status"] == "completed"
+    ids = {task["step_name"]: f"/steps/{task['step_name']}/tasks/{task['task_id']}" for task in data("/tasks?_limit=9")}
+    assert [row["line"] for row in data(f"{ids['end']}/logs/out")] == ["the end of hello"]
+    (card,) = data(f"{ids['middle']}/cards")
+    assert card["type"]
+    artifacts = data(f"{ids['middle']}/artifacts?postprocess=true&_limit=50")
+    assert "'hello'" in {row.get("content") for row in artifacts} or "hello" in {
+        row.get("content") for row in artifacts
+    }
