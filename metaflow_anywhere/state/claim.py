@@ -17,6 +17,12 @@ from metaflow_anywhere.state.life import read_life, write_life
 from metaflow_anywhere.state.server import Server
 
 
+def holds(drive: Drive, data: Path) -> bool:
+    """Whether the database in ``data`` is the one that may write to ``drive``. Raises DriveError."""
+    life, lease = read_life(data), read_lease(drive)
+    return life is not None and lease is not None and lease.holder == life.incarnation.name
+
+
 def claim(drive: Drive, server: Server, data: Path, account: Account | None) -> Incarnation:
     """The incarnation that the database in ``data``, served by ``server``, lives from now on; nothing is done if it
     holds the lease already. Raises DriveError, ServerGone, and AnywhereError if another machine went on from here.

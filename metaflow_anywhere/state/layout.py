@@ -5,6 +5,7 @@ inc-<sequence>-<owner>/INC.json, INC2.json   one incarnation: one life of the da
 inc-.../base-<start>/base.tar.gz, backup_manifest, MANIFEST.json (last)
 inc-.../wal/<timeline>-<start>-<end>.w1      a range of the write-ahead log; .w2 holds many .w1, .w3 many .w2
 inc-.../CLEAN-<end>.json                     the database was stopped, and all of its log is here
+inc-.../FENCED.json                          its writer has seen that another took over, and is stopping
 snap-<utc>-<name>/                           a base that is kept until it is deleted, with SNAPSHOT.json
 dump/<utc>.dump, <utc>.json                  a logical dump, and its digest
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 LEASE = "LEASE.json"
 INCARNATIONS = ("INC.json", "INC2.json")  # without it nothing of an incarnation can be used: kept twice
+FENCED = "FENCED.json"
 MANIFEST = "MANIFEST.json"
 SNAPSHOT = "SNAPSHOT.json"
 DUMPS = "dump"

@@ -15,15 +15,17 @@ from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import newest_dump
+from metaflow_anywhere.state.layout import FENCED
 from metaflow_anywhere.state.lease import take_lease
 from metaflow_anywhere.state.life import read_life, write_life
 from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
-from metaflow_anywhere.state.recovery import Recovered, Say, Unusable, clock, rebuild
+from metaflow_anywhere.state.recovery import Say, Unusable, clock, rebuild
 from metaflow_anywhere.state.server import Server
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
-HANDOVER_SECONDS = 3.0  # how long a writer that sees our lease needs to stop its database and flush
+SIGN_SECONDS = 1.5  # a writer that is alive looks at the lease every second, and says that it has seen ours
+HANDOVER_SECONDS = 5.0  # how long it then needs to stop its database and flush
 
 
 class Kind(enum.Enum):
@@ -156,7 +158,8 @@ def restore(
     if wanted.source is None and wanted.base is None:
         _await_handover(drive, before.newest, handover, say)
     catalogue = Catalogue(source)
-    half = data.with_name(f".{data.name}.restoring")
+    work = data.with_name(f".{data.name}.restoring")
+    half = work / "data"
     rejected: list[str] = []
     born: list[Incarnation] = []
 
@@ -172,28 +175,33 @@ def restore(
         server.close()
 
     for way in _ways(catalogue, wanted):
-        shutil.rmtree(half, ignore_errors=True)
         try:
+            make_workplace(work)
             done = rebuild(programs, catalogue, way, half, at=wanted.at, say=say, log_file=log_file, then=adopt)
             break
         except Unusable as why:
             rejected.append(f"{way.base.folder}: {why}")
             say(f"{way.base.folder} does not lead to a sound database: {why}")
     else:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
         raise refusal(catalogue, rejected)
     aside = move_aside(data)
     half.rename(data)
+    shutil.rmtree(work, ignore_errors=True)
     write_life(data, born[0], programs.account)
     publish_incarnation(drive, born[0])
-    return _report(done, catalogue, rejected, aside, time.monotonic() - began, wanted.at, born[0])
+    seconds = time.monotonic() - began
+    return Report(done.way, done.log, catalogue.faults, rejected, done.note, aside, seconds, wanted.at, born[0])
 
 
-def _report(
-    done: Recovered, catalogue: Catalogue, rejected: list[str], aside: Path | None, seconds: float,
-    at: float | None, one: Incarnation,
-) -> Report:  # fmt: skip
-    return Report(done.way, done.log, catalogue.faults, rejected, done.note, aside, seconds, at, one)
+def make_workplace(work: Path) -> None:
+    """An empty folder ``work`` that PostgreSQL's user may pass; what a killed attempt left there is removed."""
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        work.chmod(0o711)
+    except OSError as error:
+        raise AnywhereError(f"cannot make the database folder {work}", why=reason(error)) from error
 
 
 def _ways(catalogue: Catalogue, wanted: Wanted) -> Iterator[Way]:
@@ -219,15 +227,16 @@ def _await_handover(drive: Drive, newest: Incarnation | None, seconds: float, sa
     last = f"{newest.name}/wal/{max(present, key=lambda name: name.end)}" if present else None
     if last is None or drive.age(last) > ALIVE_SECONDS:
         return
-    deadline = time.monotonic() + seconds
-    said = False
-    while time.monotonic() < deadline:
-        clean, present = catalogue.clean_end(newest), catalogue.wal(newest)
-        if clean is not None and clean >= max(name.end for name in present):
+    sign, deadline = time.monotonic() + min(SIGN_SECONDS, seconds), time.monotonic() + seconds
+    while not drive.exists(f"{newest.name}/{FENCED}"):
+        if time.monotonic() > sign:
             return
-        if not said:
-            say(f"the mirror was written to just now by {newest.host}: waiting for it to stop")
-            said = True
+        time.sleep(0.05)
+    say(f"{newest.host} is stopping its database, since we take over")
+    while time.monotonic() < deadline:
+        clean = catalogue.clean_end(newest)
+        if clean is not None and clean >= max(name.end for name in catalogue.wal(newest)):
+            return
         time.sleep(0.1)
 
 

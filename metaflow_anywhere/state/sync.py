@@ -15,9 +15,11 @@ from pathlib import Path
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
 from metaflow_anywhere.state.bases import publish_base, take_base
 from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
+from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import dump_database, dumps, publish_dump
 from metaflow_anywhere.state.ending import flush, is_stopping, shipped_end
+from metaflow_anywhere.state.layout import FENCED
 from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.retention import GRACE_SECONDS, Retention
 from metaflow_anywhere.state.server import Server, ServerGone
@@ -75,6 +77,7 @@ class Sync:
         self.newest_base: Base | None = None
         self.fenced: Fenced | None = None
         self._gap = False
+        self._base_failures = 0
         self._slot = 0
         self._merge_floor: int | None = None
         self._failing_since: float | None = None
@@ -218,6 +221,8 @@ class Sync:
         """Stop the database, then leave everything it had in this incarnation's own folder."""
         self.log(f"{fenced}: stopping the database")
         self.reporter.tell(state="fenced", problem=str(fenced))
+        with contextlib.suppress(DriveError):
+            self.drive.put(f"{self.one.name}/{FENCED}", sealed({"by": str(fenced.lease.holder), "time": time.time()}))
         self.server.close()
         self.on_fenced(fenced)
         self._flush()
@@ -252,14 +257,16 @@ class Sync:
     def _keep_house(self) -> None:
         last_base = last_dump_look = -1e9
         began = last_upkeep = time.monotonic()
-        while not self.ending.asked.wait(0.1) and self.fenced is None:
+        while not self.ending.asked.wait(self.pace.tick if self.newest_base else 0.05) and self.fenced is None:
             now = time.monotonic()
             if self.shipper is None:
                 continue
             try:
                 if self._wants_base(now - last_base):
                     last_base = now
+                    self._base_failures = min(self._base_failures + 1, 10)
                     self._take_base()
+                    self._base_failures = 0
                 if now - last_upkeep > self.pace.upkeep:
                     last_upkeep = now
                     self._upkeep()
@@ -274,8 +281,10 @@ class Sync:
 
     def _wants_base(self, since_last: float) -> bool:
         assert self.shipper is not None
+        if self._failing_since is not None:
+            return False
         if self.newest_base is None or self._gap:
-            return since_last > self.pace.longest_backoff / 3
+            return since_last > self.pace.tick * (1 << self._base_failures)
         grown = self.shipper.position - self.newest_base.end
         return grown > max(self.pace.base_bytes, self.newest_base.bytes) and since_last > self.pace.base_pause
 

@@ -24,5 +24,6 @@ BY_NAME: dict[str, type[StackStage]] = {
 
 __all__ = [
     "BY_NAME", "BY_PROGRAM", "READY_SECONDS", "FetchUdocker", "InitSchema", "PullImages", "RestoreSnapshot",
-    "StartDatabase", "StartProxy", "StartService", "StartUi", "Sync", "Tunnel", "ensure_role_and_database", "mirror_of", "moment",
+    "StartDatabase", "StartProxy", "StartService", "StartUi", "Sync", "Tunnel", "ensure_role_and_database",
+    "mirror_of", "moment",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.state.claim import claim
+from metaflow_anywhere.state.claim import claim, holds
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.ending import LogGone, flush
 from metaflow_anywhere.state.lease import Fenced, check_lease
@@ -146,8 +146,9 @@ class Sync(ProgramStage):
     def prepare(self, progress: Progress) -> None:
         """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
         info, standing = self.stack.supervisor.info(self.program_name), read_standing(self.stack.standing_file)
-        if info and info.running and standing and standing.state == "fenced":
-            self.stack.supervisor.stop(self.program_name)  # it would never go on
+        fenced = standing is not None and standing.state == "fenced"
+        if info and info.running and (fenced or not holds(self.stack.drive, self.stack.settings.pgdata_dir)):
+            self.stack.supervisor.stop(self.program_name)  # it would take our own claim for another machine's
             info = None
         if info is None or not info.running:
             self.stack.standing_file.unlink(missing_ok=True)
