@@ -299,8 +299,11 @@ def make_template(programs: Programs, templates: Path) -> Path:
             if programs.account:
                 for path in (half / "data", *(half / "data").rglob("*")):
                     programs.account.owns(path)
-            with contextlib.suppress(FileExistsError):
+            try:
                 (half / "data").rename(template)
+            except OSError:
+                if not template.exists():  # else another process was quicker
+                    raise
     except OSError as error:
         raise ClusterError(f"cannot make the database template {template}", why=reason(error)) from error
     return template
