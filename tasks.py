@@ -11,11 +11,13 @@ __path__ = [str(Path(__file__).with_name("tasks"))]
 from invoke import Collection  # the package must have its path first
 
 from metaflow_anywhere.graph import face
-from tasks import client, daily, database, doctor, edge, prepare, quality, services, state
+from tasks import client, daily, database, doctor, edge, keep, prepare, quality, services, state
 
 VERBS = [
     daily.up, daily.down, daily.restart, daily.status, daily.logs,
     client.env, client.run, client.hello,
+    keep.snapshot, keep.snapshots, keep.snapshot_verify, keep.snapshot_delete,
+    keep.export, keep.import_,
     doctor.doctor, database.psql, daily.graph, doctor.settings, quality.test,
 ]  # fmt: skip
 STAGES = [

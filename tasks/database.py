@@ -4,7 +4,7 @@ import os
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Stage
-from metaflow_anywhere.stack import Stack, stages
+from metaflow_anywhere.stack import Stack, keeping, stages
 from metaflow_anywhere.state.restore import Wanted
 from tasks.common import stage, verb
 from tasks.prepare import pull_images
@@ -14,19 +14,21 @@ from tasks.prepare import pull_images
     needs=[pull_images],
     help={
         "at": "the state of a moment: '2026-11-22 14:05'",
+        "snapshot": "a snapshot, by its name",
         "from": "the mirror in another root",
         "replace": "move the database that is here aside",
         "dry-run": "say what would be restored, and do nothing",
     },
 )
 def restore_snapshot(
-    stack: Stack, at: str = "", from_: str = "", replace: bool = False, dry_run: bool = False
+    stack: Stack, at: str = "", snapshot: str = "", from_: str = "", replace: bool = False, dry_run: bool = False
 ) -> Stage:
     """Stage: the database, from the mirror if none is here."""
     wanted = None
-    if at or from_:
+    if at or from_ or snapshot:
         moment = stages.moment(at) if at else None
-        wanted = Wanted(at=moment, source=stages.mirror_of(from_) if from_ else None)
+        base = keeping.folder_of(stack, snapshot) if snapshot else None
+        wanted = Wanted(at=moment, base=base, source=stages.mirror_of(from_) if from_ else None)
     return stages.RestoreSnapshot(stack, wanted=wanted, replace=replace, dry_run=dry_run)
 
 

@@ -114,7 +114,9 @@ def describe(way: Way, log: Log, at: float | None = None) -> list[str]:
     lines = [f"state{origin} up to {clock(moment)}"]
     lines.append(f"from the base of {clock(way.base.time)} ({way.base.folder}) and {log.ranges} ranges of log, "
                  f"to {format_lsn(log.end)} on timeline {log.timeline}")  # fmt: skip
-    if log.missing:
+    if log.reached is None:
+        lines.append("a base alone is complete in itself")
+    elif log.missing:
         lines.append("MISSING: " + "; ".join(log.missing))
     elif log.complete:
         lines.append("nothing is missing: the database had been stopped, and its last commit is here")

@@ -1,0 +1,190 @@
+"""Snapshots, drills and portable files of one stack: what joins the state's own verbs to it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from metaflow_anywhere.database import schema
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.postgres import Cluster
+from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
+from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.stack.stages import ensure_role_and_database
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
+from metaflow_anywhere.state.claim import begin, publish_incarnation
+from metaflow_anywhere.state.drill import Drilled, drill
+from metaflow_anywhere.state.drive import DriveError
+from metaflow_anywhere.state.lease import take_lease
+from metaflow_anywhere.state.life import write_life
+from metaflow_anywhere.state.portable import export_database, load
+from metaflow_anywhere.state.restore import look, make_workplace, move_aside
+from metaflow_anywhere.state.server import Server, ServerGone
+from metaflow_anywhere.state.snapshots import (
+    Snapshot,
+    count_rows,
+    delete_snapshot,
+    find_snapshot,
+    snapshots,
+    take_snapshot,
+)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """A drive that fails, or a database that does not answer, as a message for people."""
+    try:
+        yield
+    except DriveError as error:
+        raise AnywhereError("the mirror cannot be used", why=str(error), run="invoke doctor") from error
+    except ServerGone as gone:
+        raise AnywhereError("the database does not answer", why=str(gone), run="invoke start-db") from gone
+
+
+def database_is_up(stack: Stack) -> bool:
+    """Whether the stack's database runs."""
+    info = stack.supervisor.info("database")
+    return info is not None and info.running
+
+
+@contextlib.contextmanager
+def reached(stack: Stack) -> Iterator[str]:
+    """A superuser's conninfo of the database: of the running server, or of one run privately meanwhile."""
+    if database_is_up(stack):
+        yield stack.conninfo(SUPERUSER, "postgres")
+    elif stack.data_exists:
+        with stack.exclusive(), stack.cluster.private_server(stack.log("private")) as conninfo:
+            yield conninfo
+    else:
+        raise AnywhereError("there is no database yet", run="invoke up")
+
+
+def take(stack: Stack, name: str | None) -> Snapshot:
+    """A snapshot of the running database. Raises AnywhereError."""
+    if not database_is_up(stack):
+        raise AnywhereError("the database is not running", run="invoke start-db")
+    with told():
+        stack.drive.prepare()
+        return take_snapshot(
+            stack.programs_of_postgres, stack.drive, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
+            stack.folder / "snapshot-stage", name,
+        )  # fmt: skip
+
+
+def listed(stack: Stack) -> list[Snapshot]:
+    """Every snapshot in root. Raises AnywhereError."""
+    with told():
+        return snapshots(stack.drive)
+
+
+def verify(stack: Stack, name: str | None, progress: Progress) -> Drilled:
+    """A restore drill beside the database's files. Raises AnywhereError."""
+    work = stack.settings.pgdata_dir.with_name(f".{stack.settings.pgdata_dir.name}.drill")
+    with told(), stack.exclusive():
+        one = find_snapshot(stack.drive, name) if name else None
+        return drill(stack.programs_of_postgres, stack.drive, work, DATABASE, one, progress.say)
+
+
+def delete(stack: Stack, name: str) -> Snapshot:
+    """Delete a snapshot. Raises AnywhereError."""
+    with told():
+        return delete_snapshot(stack.drive, name)
+
+
+def folder_of(stack: Stack, name: str) -> str:
+    """The folder of the snapshot ``name``, to be restored. Raises AnywhereError."""
+    with told():
+        return find_snapshot(stack.drive, name).folder
+
+
+def write_file(stack: Stack, file: Path) -> int:
+    """The database as one portable file; returns its bytes. Raises AnywhereError."""
+    with reached(stack) as conninfo:
+        return export_database(stack.programs_of_postgres, make_conninfo(conninfo, dbname=DATABASE), file)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came in, and where the database that was here is kept, if there was one."""
+
+    rows: dict[str, int]
+    aside: Path | None
+
+
+def read_file(stack: Stack, file: Path, progress: Progress, *, replace: bool = False) -> Imported:
+    """Make the dump ``file`` this stack's database, as a new incarnation of its mirror. Raises AnywhereError.
+
+    All is prepared beside the database's files, and takes their place at the end only.
+    """
+    if not file.is_file():
+        raise AnywhereError(f"no file {file}")
+    if stack.supervisor.alive():
+        raise AnywhereError("the stack is up", why="its database cannot be replaced while it runs", run="invoke down")
+    with told(), stack.exclusive():
+        if not replace:
+            _require_nothing_to_lose(stack)
+        stack.drive.prepare()
+        data = stack.settings.pgdata_dir
+        work = data.with_name(f".{data.name}.import")
+        make_workplace(work)
+        try:
+            one, rows = _build(stack, Cluster(stack.programs_of_postgres, work / "data"), file, progress)
+            aside = move_aside(data)
+            (work / "data").rename(data)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        write_life(data, one, stack.cluster.programs.account)
+        publish_incarnation(stack.drive, one)
+    shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
+    return Imported(rows, aside)
+
+
+def _build(stack: Stack, cluster: Cluster, file: Path, progress: Progress) -> tuple[Incarnation, dict[str, int]]:
+    cluster.create(stack.settings.state_dir)
+    log = stack.log("import")
+    with cluster.private_server(log) as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            ensure_role_and_database(connection, stack.passwords())
+        ours = make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
+        progress.say(f"loading {file}")
+        load(stack.programs_of_postgres, ours, file)
+        with psycopg.connect(ours, autocommit=True) as connection:
+            try:
+                schema.apply(connection, progress.say)
+            except schema.SchemaError as error:
+                raise AnywhereError(f"{file} cannot be brought to this version", why=str(error)) from error
+        rows = count_rows(ours)
+        server = Server(conninfo)
+        name = take_lease(stack.drive).holder
+        one = begin(server, cluster.data, name, catalogue=Catalogue(stack.drive), parent=None)
+        server.close()
+    return one, rows
+
+
+def _require_nothing_to_lose(stack: Stack) -> None:
+    """Raise AnywhereError if there are runs here, or in the mirror, that the import would put out of sight."""
+    way_out = "the same command with --replace (what is here is moved aside, never deleted)"
+    if stack.data_exists:
+        with stack.cluster.private_server(stack.log("import")) as conninfo:
+            runs = _runs(make_conninfo(conninfo, dbname=DATABASE))
+        if runs:
+            raise AnywhereError(f"there are {runs} runs here already", why=str(stack.settings.pgdata_dir), run=way_out)
+    elif look(stack.drive, stack.settings.pgdata_dir).wants_restore:
+        raise AnywhereError("there is a state in the mirror already", why=str(stack.drive.root), run=way_out)
+
+
+def _runs(conninfo: str) -> int:
+    try:
+        with psycopg.connect(conninfo) as connection:
+            row = connection.execute("SELECT count(*) FROM runs_v3").fetchone()
+            return int(row[0]) if row else 0
+    except psycopg.Error:
+        return 0  # no such table, or no such database: nothing was ever recorded

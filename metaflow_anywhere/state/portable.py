@@ -1,0 +1,106 @@
+"""One file that holds a database, for another machine or another PostgreSQL: written by ``pg_dump``, read by anything.
+
+What is read may also be a plain SQL dump. It is loaded as an ordinary role: a file can do no more than that role may.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.state.dumps import dump_database
+
+CUSTOM_MAGIC = b"PGDMP"
+LEVEL = 6  # written once, and often sent somewhere
+TAIL_LINES = 6
+COPY_BEGINS = re.compile(rb"COPY .* FROM stdin;\s*$")
+COPY_ENDS = rb"\."
+# Of a plain dump: who owns what and who may do what elsewhere, commands to the shell, and what a role may not do.
+NOT_FOR_US = re.compile(
+    rb"(\\|GRANT |REVOKE |ALTER DEFAULT PRIVILEGES |COMMENT ON (SCHEMA|EXTENSION) |CREATE EXTENSION |(CREATE|ALTER) DATABASE "
+    rb"|CREATE SCHEMA public;|ALTER .* OWNER TO .*;\s*$)"
+)
+
+
+def export_database(programs: Programs, conninfo: str, file: Path) -> int:
+    """Write the database in ``conninfo`` to ``file``; returns its bytes. ``file`` appears whole, or stays as it was.
+
+    Raises AnywhereError.
+    """
+    if not file.parent.is_dir():
+        raise AnywhereError(f"cannot write {file}", why=f"{file.parent} is not a folder")
+    half = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        dump_database(programs, conninfo, half, LEVEL)
+        ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None
+        programs.run("pg_restore", "--list", half, account=ourselves)
+        half.replace(file)
+        return file.stat().st_size
+    except OSError as error:
+        raise AnywhereError(f"cannot write {file}", why=reason(error)) from error
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def load(programs: Programs, conninfo: str, file: Path) -> None:
+    """Load ``file`` into the empty database in ``conninfo``, as the role it names. Raises AnywhereError."""
+    try:
+        with file.open("rb") as beginning:
+            custom = beginning.read(len(CUSTOM_MAGIC)) == CUSTOM_MAGIC
+        with file.open("rb") as source:
+            (_restore if custom else _replay)(programs, conninfo, source, file)
+    except OSError as error:
+        raise AnywhereError(f"cannot read {file}", why=reason(error)) from error
+
+
+def _restore(programs: Programs, conninfo: str, source: IO[bytes], file: Path) -> None:
+    process = programs.popen(
+        "pg_restore", "--no-owner", "--no-acl", "--no-comments", "--exit-on-error", "-d", conninfo,
+        stdin=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    _end(process, process.communicate()[0], file)
+
+
+def _replay(programs: Programs, conninfo: str, source: IO[bytes], file: Path) -> None:
+    process = programs.popen(
+        "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", conninfo, "-f", "-",
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stderr
+    with contextlib.suppress(BrokenPipeError):  # it stopped at an error, and says so
+        for line in _for_us(source):
+            process.stdin.write(line)
+        process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    printed = process.stderr.read()
+    process.wait()
+    _end(process, printed, file)
+
+
+def _for_us(source: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a plain dump that make tables and fill them."""
+    copying = False
+    for line in source:
+        if copying:
+            copying = line.rstrip() != COPY_ENDS
+            yield line
+        elif not NOT_FOR_US.match(line):
+            copying = bool(COPY_BEGINS.match(line))
+            yield line
+
+
+def _end(process: subprocess.Popen[bytes], printed: bytes, file: Path) -> None:
+    if process.returncode != 0:
+        lines = printed.decode("utf-8", "replace").strip().splitlines()
+        why = "\n".join(lines[-TAIL_LINES:]) or "the program gave no reason"
+        raise AnywhereError(f"{file} cannot be loaded", why=why)

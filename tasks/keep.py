@@ -1,0 +1,90 @@
+"""Verbs for states that are kept: snapshots, restore drills, and portable files."""
+
+import json as json_format
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.stack import Stack, keeping
+from metaflow_anywhere.state.recovery import clock
+from tasks.common import verb
+
+MIB = 1024 * 1024
+
+
+@verb(help={"name": "how to call it; the time if left out"})
+def snapshot(stack: Stack, name: str = "") -> None:
+    """Keep the database as it is now, under a name."""
+    done = keeping.take(stack, name or None)
+    print(f"snapshot {done.name}: {done.rows:,} rows, {done.bytes / MIB:.1f} MB, in {stack.drive.root / done.folder}")
+
+
+@verb(help={"json": "for scripts"})
+def snapshots(stack: Stack, json: bool = False) -> None:
+    """List what was kept."""
+    found = keeping.listed(stack)
+    if json:
+        print(json_format.dumps([{**asdict(one), "rows": one.rows} for one in found], indent=2))
+        return
+    console = Console(highlight=False)
+    if not found:
+        console.print("no snapshots yet; to take one: invoke snapshot --name NAME")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title in ("name", "taken", "size", "rows", "from", "verified"):
+        table.add_column(title, justify="right" if title in ("size", "rows") else "left", no_wrap=True)
+    for one in found:
+        state = "[bold red]damaged[/]" if one.damage else clock(one.verified) if one.verified else "not yet"
+        table.add_row(one.name, clock(one.time), f"{one.bytes / MIB:.1f} MB", f"{one.rows:,}", one.host, state)
+    console.print(table)
+    for one in found:
+        for damage in one.damage:
+            console.print(f"damaged: {damage}", markup=False, soft_wrap=True)
+
+
+@verb(positional=["name"], help={"name": "a snapshot; the newest state of the mirror if left out"})
+def snapshot_verify(stack: Stack, name: str = "") -> None:
+    """Restore it beside the database, check, throw away."""
+    console = Console(highlight=False)
+    done = keeping.verify(stack, name or None, Progress(lambda text: console.print(text, markup=False, soft_wrap=True)))
+    for line in done.lines:
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"it can be restored ({done.seconds:.1f} s)")
+
+
+@verb(positional=["name"], help={"name": "the snapshot"})
+def snapshot_delete(stack: Stack, name: str) -> None:
+    """Delete a snapshot."""
+    done = keeping.delete(stack, name)
+    print(f"snapshot {done.name} of {clock(done.time)} is deleted")
+
+
+@verb(positional=["file"], help={"file": "what to write"})
+def export(stack: Stack, file: str) -> None:
+    """Write the database to one portable file."""
+    path = whole(file)
+    size = keeping.write_file(stack, path)
+    print(f"{path}: {size / MIB:.1f} MB; to bring it in elsewhere: invoke import {path.name}")
+
+
+@verb(
+    positional=["file"],
+    help={"file": "an export, or a dump of an official service", "replace": "move the database that is here aside"},
+)
+def import_(stack: Stack, file: str, replace: bool = False) -> None:
+    """Make a file this stack's database (the stack is down)."""
+    console = Console(highlight=False)
+    progress = Progress(lambda text: console.print(text, markup=False, soft_wrap=True))
+    done = keeping.read_file(stack, whole(file), progress, replace=replace)
+    told = ", ".join(f"{done.rows.get(f'public.{table}_v3', 0):,} {table}" for table in ("flows", "runs", "tasks"))
+    console.print(f"{told} came in; next: invoke up")
+    if done.aside:
+        console.print(f"the database that was here is kept in {done.aside}", soft_wrap=True)
+
+
+def whole(file: str) -> Path:
+    """A path as the user means it."""
+    return Path(file).expanduser().absolute()
