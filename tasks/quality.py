@@ -12,7 +12,14 @@ from metaflow_anywhere.errors import AnywhereError
 PROJECT = Path(__file__).parent.parent
 WORKERS = "2"  # every file of tests has servers of its own; more of them at once than cores would only wait
 # program -> Debian package. Scenarios use them to be another user, or in a network that leads nowhere.
-NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "mount": "mount", "ip": "iproute2", "tail": "coreutils"}
+NEEDED = {
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "mount": "mount",
+    "ip": "iproute2",
+    "tail": "coreutils",
+    "rsync": "rsync",
+}
 
 
 @task(help={"long": "the long form of slow trials", "only": "only these tests (a path, or several with commas)"})

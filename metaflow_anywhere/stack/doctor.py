@@ -193,6 +193,8 @@ def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _mirror(stack: Stack) -> Iterator[Finding]:
     """What a restore would use now."""
+    if stack.datastore_is_elsewhere and shutil.which("rsync") is None:
+        yield Finding("bad", "datastore", "outside of root, and rsync is missing to copy it", "apt-get install rsync")
     if not stack.drive.root.is_dir():
         yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", "invoke up")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.state.copies import FileCopies, LogCopies
 from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.standing import Reporter
@@ -35,7 +37,21 @@ def main() -> None:
     sync = Sync(mirrored, life.incarnation, Reporter(stack.standing_file), lambda fenced: stop_database(stack, fenced))
     signal.signal(signal.SIGINT, lambda *_: sync.end())
     signal.signal(signal.SIGTERM, lambda *_: sync.end(machine_goes=True))
+    copies = files_to_copy(stack)
+    for one in copies:
+        one.start()
     sync.run()
+    for one in copies:
+        one.stop()
+
+
+def files_to_copy(stack: Stack) -> list[FileCopies | LogCopies]:
+    """What is copied to root beside the database: our logs, and the datastore where it is elsewhere."""
+    tell = functools.partial(print, flush=True)
+    copies: list[FileCopies | LogCopies] = [LogCopies(stack.settings.log_dir, stack.log_copies, tell)]
+    if stack.datastore_is_elsewhere:
+        copies.append(FileCopies(stack.settings.datastore_dir, stack.datastore_copy, tell))
+    return copies
 
 
 def stop_database(stack: Stack, fenced: Fenced) -> None:

@@ -44,6 +44,8 @@ class Stack:
         self.caddyfile = self.folder / "Caddyfile"
         self.standing_file = self.folder / "mirror.json"
         self.drive = Drive(settings.root / MIRROR)
+        self.datastore_copy = settings.root / "datastore"
+        self.log_copies = settings.root / "logs"
         self.supervisor = Supervisor(settings.stack_id, self.folder, settings.log_dir, settings.run_dir)
 
     def log(self, program: str) -> Path:
@@ -117,6 +119,11 @@ class Stack:
     def data_exists(self) -> bool:
         """Whether a database is there, without installing anything to find out."""
         return (self.settings.pgdata_dir / "global" / "pg_control").is_file()
+
+    @property
+    def datastore_is_elsewhere(self) -> bool:
+        """Whether artifacts are written outside of root, so that root needs a copy of them."""
+        return self.settings.datastore_dir.resolve() != self.datastore_copy.resolve()
 
     def passwords(self) -> dict[str, str]:
         """The password of each database role."""

@@ -91,7 +91,7 @@ class Drive:
             return
         with self._told("cannot write"):
             if not self.root.is_dir():
-                raise FileNotFoundError(2, "the folder is gone (is the drive still mounted?)", str(self.root))
+                raise FileNotFoundError(2, "No such file or directory", str(self.root))
             self._before(folder)
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         self._known_folders.add(folder)
@@ -155,7 +155,9 @@ class Drive:
         try:
             yield
         except OSError as error:
-            raise DriveError(f"{what} {self.root}: {reason(error)}") from error
+            gone = isinstance(error, FileNotFoundError) and not self.root.is_dir()
+            why = "the folder is gone (is the drive still mounted?)" if gone else reason(error)
+            raise DriveError(f"{what} {self.root}: {why}") from error
 
 
 def _blocks(data: bytes | Path) -> Iterator[bytes]:

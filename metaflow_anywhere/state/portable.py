@@ -25,8 +25,8 @@ COPY_BEGINS = re.compile(rb"COPY .* FROM stdin;\s*$")
 COPY_ENDS = rb"\."
 # Of a plain dump: who owns what and who may do what elsewhere, commands to the shell, and what a role may not do.
 NOT_FOR_US = re.compile(
-    rb"(\\|GRANT |REVOKE |ALTER DEFAULT PRIVILEGES |COMMENT ON (SCHEMA|EXTENSION) |CREATE EXTENSION |(CREATE|ALTER) DATABASE "
-    rb"|CREATE SCHEMA public;|ALTER .* OWNER TO .*;\s*$)"
+    rb"(\\|GRANT |REVOKE |ALTER DEFAULT PRIVILEGES |COMMENT ON (SCHEMA|EXTENSION) |CREATE EXTENSION "
+    rb"|(CREATE|ALTER) DATABASE |CREATE SCHEMA public;|ALTER .* OWNER TO .*;\s*$)"
 )
 
 

@@ -73,6 +73,7 @@ class Sync:
         self.on_fenced, self.pace, self.log = on_fenced, pace or Pace(), log
         self.server = Server(mirrored.conninfo)
         self.ending = Ending()
+        self._attention = threading.Event()  # set when waiting for the next tick would be wrong
         self.shipper: Shipper | None = None
         self.newest_base: Base | None = None
         self.fenced: Fenced | None = None
@@ -111,16 +112,17 @@ class Sync:
     def end(self, *, machine_goes: bool = False) -> None:
         """Ask for the end; may be called from a signal handler."""
         self.ending.ask(machine_goes=machine_goes)
+        self._attention.set()
         self._watch.wake()
 
     def _idle(self, began: float, failures: int) -> None:
         """Wait for the next change, and then to the next tick; longer and longer while the drive fails."""
         pace = self.pace
         if failures:
-            self.ending.asked.wait(min(pace.tick * 2**failures, pace.longest_backoff))
+            self._attention.wait(min(pace.tick * 2**failures, pace.longest_backoff))
             return
         self._watch.wait(pace.look if self._watch.has_events else pace.tick)
-        self.ending.asked.wait(max(KEEP_QUIET_SECONDS, began + pace.tick - time.monotonic()))
+        self._attention.wait(max(KEEP_QUIET_SECONDS, began + pace.tick - time.monotonic()))
 
     # ---- shipping
 
@@ -212,6 +214,7 @@ class Sync:
                 check_lease(self.drive, self.one.name)
             except Fenced as fenced:
                 self.fenced = fenced
+                self._attention.set()
                 self._watch.wake()
                 return
             except DriveError:

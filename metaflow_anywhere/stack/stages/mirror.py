@@ -14,6 +14,7 @@ from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.claim import claim, holds
+from metaflow_anywhere.state.copies import bring_back
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.ending import LogGone, flush
 from metaflow_anywhere.state.lease import Fenced, check_lease
@@ -106,6 +107,8 @@ class RestoreSnapshot(StackStage):
             log_file=self.log,
         )  # fmt: skip
         shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # it may know runs that are gone now
+        if stack.datastore_is_elsewhere and bring_back(stack.datastore_copy, stack.settings.datastore_dir):
+            progress.say(f"filled {stack.settings.datastore_dir} from {stack.datastore_copy}")
         return report
 
     def undo(self, progress: Progress) -> str | None:
