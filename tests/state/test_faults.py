@@ -193,6 +193,5 @@ def test_what_the_older_machine_committed_until_it_stopped_is_taken_along(
     newest = max(drive.root.glob("inc-*/wal/*.w1"), key=lambda path: path.stat().st_mtime)
     newest.touch()  # written a moment ago: somebody may be alive
     restore(other.programs, drive, other.cluster.data, Wanted(), say=print, handover=10.0)
-    print(machine.sync_log.read_text(), machine.standing, sorted(map(str, drive.root.rglob("*"))))
     other.start()
     assert count(other) == 5
