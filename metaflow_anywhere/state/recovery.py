@@ -256,7 +256,7 @@ class SegmentWriter:
 
 
 def check_room(data: Path, packed_bytes: int) -> None:
-    """Raise AnywhereError unless the disk of ``data`` has room for what ``packed_bytes`` of bases unpack to (a guess)."""
+    """Raise AnywhereError unless ``data`` has room for what ``packed_bytes`` of bases unpack to (a guess)."""
     wanted = 8 * packed_bytes
     place = next(one for one in data.parents if one.exists())
     free = shutil.disk_usage(place).free

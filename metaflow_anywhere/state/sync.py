@@ -31,6 +31,7 @@ from metaflow_anywhere.state.watching import Ending, Watch
 STOP_BEGINS_SECONDS = 2.0  # how long after a machine's goodbye the database may take to begin its own
 STOP_SECONDS = 8.0  # a machine that goes away gives about ten
 LONGEST_CHAIN = 8  # bases that are needed together: a restore reads them all
+ENOUGH_BYTES = 64 << 10  # what came meanwhile can wait for the next tick, or each commit would become a file
 KEEP_QUIET_SECONDS = 0.05  # the pause before a ship, so that a burst of small commits goes as one file
 
 
@@ -81,6 +82,7 @@ class Sync:
         self.newest_base: Base | None = None
         self.fenced: Fenced | None = None
         self._gap = False
+        self._settled = False
         self._base_failures = 0
         self._slot = 0
         self._merge_floor: int | None = None
@@ -124,7 +126,7 @@ class Sync:
         if failures:
             self._attention.wait(min(pace.tick * 2**failures, pace.longest_backoff))
             return
-        self._watch.wait(pace.look if self._watch.has_events else pace.tick)
+        self._watch.wait(pace.look if self._watch.has_events and self._settled else pace.tick)
         self._attention.wait(max(KEEP_QUIET_SECONDS, began + pace.tick - time.monotonic()))
 
     # ---- shipping
@@ -148,20 +150,22 @@ class Sync:
     def _ship(self) -> None:
         shipper = self.shipper or self._begin()
         end = self.server.flushed()
-        waiting_since = time.monotonic()
-        while (behind := end - shipper.position) > 0 and self.fenced is None:
-            self.reporter.tell(behind_bytes=behind, position=shipper.position)
+        waiting_since, enough = time.monotonic(), 0
+        while end - shipper.position > enough and self.fenced is None:
+            self.reporter.tell(behind_bytes=end - shipper.position, position=shipper.position)
             shipper.ship(end)
             self.reporter.tell(last_saved=time.time(), position=shipper.position, behind_bytes=end - shipper.position)
-            end = self.server.flushed()
+            end, enough = self.server.flushed(), 0 if self.ending.asked.is_set() else ENOUGH_BYTES
             if time.monotonic() - waiting_since > LATE_SECONDS and end - shipper.position > MIB:
                 self.reporter.tell(state="behind", problem="the drive is slower than the database")
+        self._settled = end == shipper.position and self.server.everything_is_flushed()
         self._release(shipper)
         self.reporter.count(self.drive.files_written, self.drive.bytes_written)
         gap = "log was lost while the drive was away: a new base is being taken" if self._gap else None
         self.reporter.tell(
-            state="degraded" if gap else "current", problem=gap, behind_bytes=0, position=shipper.position
-        )
+            state="degraded" if gap else "current", problem=gap, behind_bytes=end - shipper.position,
+            position=shipper.position,
+        )  # fmt: skip
         self.reporter.beat()
 
     def _begin(self) -> Shipper:
