@@ -79,6 +79,8 @@ def ask_sync(stack: Stack) -> str:
     if not standing.well:
         why = standing.problem or standing.base_problem or "the first base is being taken"
         raise NoAnswer(f"{why} ({standing.state})")
+    if why := files_problem(standing):
+        raise NoAnswer(f"{why} (degraded)")
     return f"mirrored to {stack.drive.root}, {saved(standing)}"
 
 
@@ -87,6 +89,12 @@ def saved(standing: Standing) -> str:
     if standing.last_saved is None:
         return "nothing new since"
     return f"saved {max(0, round(time.time() - standing.last_saved))} s ago"
+
+
+def files_problem(standing: Standing) -> str:
+    """Why files that are written outside of root are not copied there; empty if they are."""
+    found = standing.files or {}
+    return f"{found['source']} is not copied to root: {found['problem']}" if found.get("problem") else ""
 
 
 QUESTIONS: dict[str, Callable[[Stack], str]] = {
