@@ -118,8 +118,10 @@ def _for_us(source: Iterable[bytes], file: Path) -> Iterator[bytes]:
             copying = not quote and bool(COPY_BEGINS.match(line))
             quote = _quote_after(line, quote)
             yield line
-    if copying or quote or (begun and not ended):
+    if copying or (begun and not ended):
         raise _incomplete(file)
+    if quote:
+        raise AnywhereError(f"{file} cannot be loaded", why="it is neither a dump of PostgreSQL nor SQL")
 
 
 def _quote_after(line: bytes, quote: bytes) -> bytes:

@@ -12,15 +12,11 @@ import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.stack.hello.check import card_text
+from tests.acceptance.conftest import everything_is_mirrored, mirror
 from tests.acceptance.place import Place, eventually
 
 scenarios("state.feature")
 GOODBYE_SECONDS = 20.0
-
-
-def mirror(place: Place) -> dict[str, Any]:
-    standing: dict[str, Any] = place.status_document()["mirror"]
-    return standing
 
 
 @given("the flow linear has run")
@@ -28,24 +24,6 @@ def linear_has_run(place: Place) -> None:
     done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
     assert done.status == 0, done.printed
     everything_is_mirrored(place)
-
-
-@given("everything so far is in the mirror")
-def everything_is_mirrored(place: Place) -> None:
-    now = time.time()
-    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)
-    assert marked.status_code == 200, marked.text
-
-    def saved() -> bool:
-        standing = mirror(place)
-        return bool(standing["last_saved"] and standing["last_saved"] > now and not standing["behind_bytes"])
-
-    eventually(saved, "a save of everything")
-
-
-@when("everything is killed at once")
-def everything_is_killed(place: Place) -> None:
-    place.kill_everything()
 
 
 @when("every process of the stack is asked to end at once")
@@ -56,14 +34,6 @@ def everything_is_asked_to_end(place: Place) -> None:
             process.terminate()
     _, left = psutil.wait_procs(doomed, timeout=GOODBYE_SECONDS)
     assert left == []
-
-
-@when("root is brought to another machine, without the database's own files")
-def root_is_brought_elsewhere(place: Place) -> None:
-    old = place.settings.root
-    new = old.with_name(f"{old.name}-elsewhere")
-    shutil.copytree(old, new, symlinks=True, ignore=lambda folder, names: ["pgdata"] if folder == str(old) else [])
-    place.variables["MF_ROOT"] = str(new)
 
 
 @when("root is copied while the stack is up")
@@ -88,16 +58,6 @@ def this_moment(place: Place) -> None:
 @when("I go back to the remembered moment")
 def back_to_the_moment(place: Place) -> None:
     place.run("invoke", "restore-snapshot", "--at", place.notes["moment"], "--replace")
-
-
-@then("there is no flow called Regretted")
-def no_regrets(place: Place) -> None:
-    assert requests.get(f"{place.url}/service/flows/Regretted", timeout=10).status_code == 404
-
-
-@then("there is no database yet")
-def no_database(place: Place) -> None:
-    assert not place.settings.pgdata_dir.exists()
 
 
 @when("a byte of the newest base is turned over")
