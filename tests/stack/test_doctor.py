@@ -51,11 +51,5 @@ def test_a_shell_that_points_elsewhere_is_told(place: Path) -> None:
     assert "invoke env" in found.way_out
 
 
-def test_a_database_outside_of_root_is_told(place: Path) -> None:
-    found = findings(place, PGDATA_DIR=str(place / "fast"))["state"]
-    assert found.level == "note"
-    assert "copying root alone" in found.way_out
-
-
 def test_the_file_system_of_a_mount_point_is_known() -> None:
     assert file_system(Path("/proc/sys")) == "proc"
