@@ -149,6 +149,7 @@ def mirror(place: Place) -> dict[str, Any]:
 
 
 @given("everything so far is in the mirror")
+@when("everything so far is in the mirror")
 def everything_is_mirrored(place: Place) -> None:
     now = time.time()
     marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)

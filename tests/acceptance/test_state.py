@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tarfile
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,6 +26,75 @@ def linear_has_run(place: Place) -> None:
     done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
     assert done.status == 0, done.printed
     everything_is_mirrored(place)
+
+
+@when("the flow linear runs")
+def linear_runs(place: Place) -> None:
+    done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
+    assert done.status == 0, done.printed
+
+
+@given("artifacts, logs and cards are written outside of root")
+def files_outside(place: Place) -> None:
+    place.variables["DATASTORE_DIR"] = str(place.folder / "fast" / "datastore")
+
+
+@then('"invoke status" says that all of them are in root')
+def all_files_are_in_root(place: Place) -> None:
+    now = time.time()
+    eventually(lambda: (files := mirror(place)["files"])["until"] > now and not files["left"], "the copies")
+    told = place.ask("invoke", "status").printed
+    assert f"files   all of {place.settings.datastore_dir} is in {place.settings.root}/datastore" in told
+    assert files_below(place.settings.root / "datastore") == files_below(place.settings.datastore_dir)
+
+
+@when("what was outside of root is gone with the old machine")
+def the_rest_is_gone(place: Place) -> None:
+    shutil.rmtree(place.folder / "fast")
+    place.variables["DATASTORE_DIR"] = str(place.folder / "new" / "datastore")
+
+
+@when("the copy in root cannot be written")
+def the_copy_cannot_be_written(place: Place) -> None:
+    copy = place.settings.root / "datastore"
+    copy.rename(copy.with_name("away"))
+    copy.touch()
+
+
+@then('"invoke status" and "invoke doctor" say that it is not copied')
+def both_say_so(place: Place) -> None:
+    eventually(lambda: mirror(place)["files"]["problem"], "a word on the copies")
+    for verb, text in (("status", "files   not copied for"), ("doctor", "is not copied to")):
+        told = place.ask("invoke", verb)
+        assert told.status == 1
+        assert text in told.printed
+
+
+@when("the copy in root can be written again")
+def the_copy_can_be_written(place: Place) -> None:
+    copy = place.settings.root / "datastore"
+    copy.unlink()
+    copy.with_name("away").rename(copy)
+
+
+@then("everything outside of root is in root")
+def everything_is_in_root(place: Place) -> None:
+    missing = files_below(place.settings.datastore_dir) - files_below(place.settings.root / "datastore")
+    assert not missing
+    assert f"all of {place.settings.datastore_dir} is in {place.settings.root}/datastore" in place.last.printed
+
+
+@then("the logs of the stack are in root")
+def the_logs_are_in_root(place: Place) -> None:
+    (archive,) = (place.settings.root / "logs").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        assert {"service.log", "sync.log", "database.log"} <= {Path(name).name for name in opened.getnames()}
+
+
+def files_below(folder: Path) -> set[tuple[str, int]]:
+    """Each file's path and size, without what is on its way."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {(str(path.relative_to(folder)), path.stat().st_size) for path in paths if ".arriving" not in path.parts}
 
 
 @when("every process of the stack is asked to end at once")
