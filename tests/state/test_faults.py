@@ -145,6 +145,16 @@ def test_a_database_that_crashes_is_followed_further(
     assert_all_restored(machine, drive, new_machine())
 
 
+def test_a_busy_database_writes_a_file_a_tick_and_not_one_a_commit(machine: Machine, drive: Drive) -> None:
+    machine.mirror(drive, machine.mirroring(drive, tick=0.5, merge_at=1000))
+    before, began = len(list(drive.root.rglob("*.w1"))), time.monotonic()
+    while time.monotonic() - began < 3:
+        say(machine)
+    machine.await_mirrored()
+    ticks = (time.monotonic() - began) / 0.5
+    assert 1 < len(list(drive.root.rglob("*.w1"))) - before <= ticks + 2
+
+
 def test_an_idle_database_writes_nothing(machine: Machine, drive: Drive) -> None:
     machine.mirror(drive)
     say(machine)
