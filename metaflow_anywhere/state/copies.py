@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
-from metaflow_anywhere.state.tree import Tree, files_below
+from metaflow_anywhere.state.tree import OPEN_SECONDS, Tree, files_below
 
 SETTLE_SECONDS = 0.5  # files come in flocks: one rsync for all of one
 COMPARE_SECONDS = 600.0
@@ -26,7 +26,6 @@ RETRY_SECONDS = 10.0
 CHUNK_FILES = 500
 CHUNK_BYTES = 8 << 20  # so that large artifacts keep no small files waiting
 CLOCK_SECONDS = 2.0  # some file systems tell times in steps of two seconds
-OPEN_SECONDS = 60.0  # a file that was written to before is not being written any more
 ARRIVING = ".arriving"  # below the target: files on their way
 FILLING = ".anywhere-filling"  # below a folder that is being filled from its copy
 RSYNC = ("rsync", "--recursive", "--times", "--whole-file", "--no-links", "--from0", f"--exclude=/{ARRIVING}")

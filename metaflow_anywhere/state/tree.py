@@ -17,6 +17,7 @@ except ImportError:  # not on this system
 LOOK_SECONDS = 10.0  # without events
 LOOK_SHARE = 10  # looking at all files takes at most one part of this many of the time
 OVERLAP_SECONDS = 2.0  # some file systems tell times in steps of two seconds
+OPEN_SECONDS = 60.0  # a file that was written to before is not being written any more
 NOT_OURS = (".tmp",)  # how names end of what somebody is still writing
 
 
@@ -49,6 +50,7 @@ class Tree:
         self._written: dict[Path, None] = {}
         self.certain = time.time()  # everything written before was told
         self._look_at = 0.0
+        self._overflow = False
         self._notifier: Any = None
         if pyinotify is not None:
             self._listen()
@@ -58,8 +60,7 @@ class Tree:
         if self._notifier is None:
             time.sleep(seconds)
         elif self._notifier.check_events(timeout=int(seconds * 1000)):
-            self._notifier.read_events()
-            self._notifier.process_events()
+            self._read()
         if self.blind:
             self.close()
         if self._notifier is None and time.monotonic() >= self._look_at:
@@ -67,10 +68,10 @@ class Tree:
         found, self._written = list(self._written), {}
         return found
 
-    def look(self) -> None:
-        """Look at all files: whatever was written since the last time is news."""
+    def look(self, before: float = 0.0) -> None:
+        """Look at all files: whatever was written since the last time is news, or so many seconds before that."""
         began, certain = time.monotonic(), time.time()
-        for path in files_below(self.folder, self.certain):
+        for path in files_below(self.folder, self.certain - before):
             self._written[path] = None
         self.certain = certain
         self._look_at = began + max(LOOK_SECONDS, LOOK_SHARE * (time.monotonic() - began))
@@ -88,6 +89,15 @@ class Tree:
         self._notifier = pyinotify.Notifier(self._manager, self._heard)
         self._watch(self.folder)
 
+    def _read(self) -> None:
+        now, self._overflow = time.time(), False
+        self._notifier.read_events()
+        self._notifier.process_events()
+        if self._overflow:
+            self.look(OPEN_SECONDS)
+        elif not self.blind:
+            self.certain = now
+
     def _watch(self, folder: Path) -> None:
         mask = pyinotify.IN_CLOSE_WRITE | pyinotify.IN_MOVED_TO | pyinotify.IN_CREATE | pyinotify.IN_ONLYDIR
         try:
@@ -104,7 +114,7 @@ class Tree:
 
     def _heard(self, event: Any) -> None:
         if event.mask & pyinotify.IN_Q_OVERFLOW:
-            self.look()
+            self._overflow = True
         elif event.mask & pyinotify.IN_ISDIR and event.mask & (pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO):
             folder = Path(event.pathname)
             if not self.blind:
