@@ -15,7 +15,8 @@ import pytest
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.lsn import parse_lsn
 from metaflow_anywhere.state.restore import Kind, look
-from tests.state.lab import Machine
+from tests.state.lab import Machine, eventually
+from tests.state.trial import MODEL
 
 
 def say(machine: Machine, *words: str) -> None:
@@ -118,13 +119,16 @@ def test_a_chain_of_lives_keeps_all_that_was_promised(
         connection.execute("CREATE TABLE lives (life int, number int, PRIMARY KEY (life, number))")
     kept: dict[int, int] = {}
     for life in range(count):
-        if life % 2:  # killed before it has a base of its own, sooner or later
+        if life % 2:  # without a base of its own
+            told = machine.mirroring(drive, merge_at=5)
+            told.drive_class, told.drive_options = MODEL, {"no_bases": True}
             machine.claim(drive)
-            machine.start_sync(machine.mirroring(drive, merge_at=5))
+            machine.start_sync(told)
         else:
             machine.mirror(drive, machine.mirroring(drive, merge_at=5, base_bytes=1 << 18, base_pause=0.3))
         work = Work(machine, life)
         work.start()
+        eventually(work.saved, "a first row in the mirror")
         time.sleep(random.uniform(0.3, 1.5))
         if life % 4 == 2:
             machine.shut_down()
