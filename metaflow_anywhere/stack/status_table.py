@@ -82,7 +82,7 @@ def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
         yield "base", f"verified {clock(base['time'])}, {base['bytes'] / MIB:.1f} MB"
     else:
         yield "base", f"none yet{': ' + standing.base_problem if standing.base_problem else ''}"
-    if standing.files:
+    if standing.files and standing.alive:
         yield from files_lines(standing.files)
     yield (
         "lease",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
-from metaflow_anywhere.state.tree import OPEN_SECONDS, Tree, files_below
+from metaflow_anywhere.state.tree import FILLING, OPEN_SECONDS, Tree, files_below
 
 SETTLE_SECONDS = 0.5  # files come in flocks: one rsync for all of one
 COMPARE_SECONDS = 600.0
@@ -27,8 +27,8 @@ CHUNK_FILES = 500
 CHUNK_BYTES = 8 << 20  # so that large artifacts keep no small files waiting
 CLOCK_SECONDS = 2.0  # some file systems tell times in steps of two seconds
 ARRIVING = ".arriving"  # below the target: files on their way
-FILLING = ".anywhere-filling"  # below a folder that is being filled from its copy
 RSYNC = ("rsync", "--recursive", "--times", "--whole-file", "--no-links", "--from0", f"--exclude=/{ARRIVING}")
+NO_TIME = "there was no time for it"
 PARTIAL, VANISHED = 23, 24  # of rsync: some files could not be read; some were gone meanwhile
 Tell = Callable[[str], None]
 
@@ -64,6 +64,8 @@ def rsync(
     """
     if shutil.which("rsync") is None:
         raise CopyFailed("the program rsync is missing (apt-get install rsync)")
+    if late():
+        raise CopyFailed(NO_TIME)
     arriving = target / ARRIVING
     try:
         arriving.mkdir(exist_ok=True)
@@ -86,7 +88,7 @@ def rsync(
             if late():
                 done.terminate()
                 done.communicate()
-                raise CopyFailed("there was no time for it") from None
+                raise CopyFailed(NO_TIME) from None
     if done.returncode not in (0, VANISHED):
         lines = printed.decode(errors="replace").strip().splitlines()
         why = lines[0] if lines else f"rsync ended with status {done.returncode}"
@@ -153,9 +155,10 @@ class FileCopies:
         while not self._ending.is_set():
             if not self._turn(tree):
                 self._ending.wait(RETRY_SECONDS)
-        if tree.blind:
-            tree.look()
-        self._turn(tree)
+        if not self._is_late():
+            if tree.blind:
+                tree.look()
+            self._turn(tree)
         tree.close()
 
     def _turn(self, tree: Tree) -> bool:

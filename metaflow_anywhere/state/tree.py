@@ -18,7 +18,8 @@ LOOK_SECONDS = 10.0  # without events
 LOOK_SHARE = 10  # looking at all files takes at most one part of this many of the time
 OVERLAP_SECONDS = 2.0  # some file systems tell times in steps of two seconds
 OPEN_SECONDS = 60.0  # a file that was written to before is not being written any more
-NOT_OURS = (".tmp",)  # how names end of what somebody is still writing
+FILLING = ".anywhere-filling"  # in a folder that is being filled from its copy
+NOT_OURS = (".tmp", FILLING)  # how names end of what is not to be copied: somebody is still writing it
 
 
 def files_below(folder: Path, since: float = 0.0) -> Iterator[Path]:

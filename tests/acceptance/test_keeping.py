@@ -82,8 +82,9 @@ def it_lists(place: Place, name: str) -> None:
 
 @then(parsers.parse("it lists {name} as verified just now"))
 def it_lists_as_verified(place: Place, name: str) -> None:
-    verified = re.findall(CLOCK, line_of(place, name))[-1]
-    assert abs(time.mktime(time.strptime(verified, "%Y-%m-%d %H:%M:%S")) - time.time()) < 120
+    found = re.fullmatch(rf"{name} +{CLOCK} .* ({CLOCK}) *", line_of(place, name))
+    assert found, place.last.out
+    assert abs(time.mktime(time.strptime(found[1], "%Y-%m-%d %H:%M:%S")) - time.time()) < 120
 
 
 @then("nothing of the trial is left")

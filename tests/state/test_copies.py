@@ -17,8 +17,9 @@ import pytest
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.state import copies as copies_module
 from metaflow_anywhere.state import tree as tree_module
-from metaflow_anywhere.state.copies import FILLING, FileCopies, complete, fill, wants_filling
+from metaflow_anywhere.state.copies import FileCopies, complete, fill, wants_filling
 from metaflow_anywhere.state.log_copies import KEPT_LOGS, LogCopies
+from metaflow_anywhere.state.tree import FILLING
 from tests.state.lab import eventually
 
 Start = Callable[[], FileCopies]
@@ -257,6 +258,17 @@ def test_the_end_is_in_time_and_what_is_left_is_completed_later(
     assert complete(source, target, until) == 3
     assert (target / "large2").read_bytes() == (source / "large2").read_bytes()
     assert complete(source, target, until) == 0
+
+
+def test_nothing_is_copied_any_more_once_another_machine_has_taken_over(
+    source: Path, target: Path, start: Start
+) -> None:
+    copies = start()
+    await_complete(copies)
+    copies.end(0)
+    write(source / "late", "x")
+    copies.join()
+    assert not (target / "late").exists()
 
 
 def test_links_are_left_out(source: Path, target: Path, start: Start) -> None:
