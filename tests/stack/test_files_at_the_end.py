@@ -55,7 +55,7 @@ def test_what_was_copied_long_ago_is_not_looked_at_again(stack: Stack) -> None:
 
 def test_a_copy_that_fails_is_an_error_that_can_be_tried_again(stack: Stack) -> None:
     stack.datastore_copy.write_text("a file in the way")
-    with pytest.raises(AnywhereError, match="not all of .* is in") as failed:
+    with pytest.raises(AnywhereError, match=r"not all of .* is in") as failed:
         flush_files(stack)
     assert failed.value.run.startswith("invoke down")
 
