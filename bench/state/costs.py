@@ -28,7 +28,7 @@ from tests.state.mirroring import Mirroring
 from tests.state.trial import MODEL
 
 LATENCY_SECONDS = 0.05
-SETTLE_SECONDS = 45.0  # after the first base each page is logged whole once: that is not what a minute costs
+SETTLE_SECONDS = 75.0  # with the first minute go whole pages after the base, and the first merge
 
 
 @dataclass(frozen=True)
