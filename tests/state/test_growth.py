@@ -136,7 +136,7 @@ def bound(sampler: Sampler, base_bytes: int) -> int:
 @pytest.mark.parametrize(
     ("commits", "megabytes", "times"),
     [
-        pytest.param(48_000, 1, 1.25, id="48,000 commits"),
+        pytest.param(48_000, 1, 1.5, id="48,000 commits"),
         pytest.param(500_000, 16, 4, id="500,000 commits", marks=pytest.mark.long),
     ],
 )
@@ -158,6 +158,6 @@ def test_the_size_does_not_grow_with_what_is_committed(
     if commits >= 500_000:
         write_table(sampler.samples, limit, log_bytes)
     assert sampler.commits == commits
-    peak = max(one.bytes for one in sampler.samples[len(sampler.samples) // 2 :])
-    assert peak < limit
-    assert peak * times < sampler.samples[-1].written, "too little was given up"
+    assert max(one.bytes for one in sampler.samples) < limit
+    written = sampler.samples[-1].written
+    eventually(lambda: sampler.look(0).bytes * times < written, "the giving up of what is old", 30)
