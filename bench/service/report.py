@@ -54,7 +54,9 @@ class Report:
     def medians(self) -> list[str]:
         """One line for each load: of all rounds the one with the median rate."""
         loads = dict.fromkeys((x.scenario, x.target, x.connections) for x in self.lines)
-        return [str(sorted(lines, key=lambda x: x.per_second)[len(lines) // 2]) for lines in (self._of(*x) for x in loads)]
+        return [
+            str(sorted(lines, key=lambda x: x.per_second)[len(lines) // 2]) for lines in (self._of(*x) for x in loads)
+        ]
 
     def ratios(self, connections: Iterable[int], scenarios: Iterable[str]) -> list[str]:
         """How many times as many requests ours answers as the others do: the median of the rounds, and each."""

@@ -6,15 +6,17 @@ Done in a serializable transaction, so that of two changes at the same moment on
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
 from metaflow_anywhere.service.bodies import parse_object
-from metaflow_anywhere.service.documents import RUN_NUMBER
+from metaflow_anywhere.service.documents import OBJECT, RUN_NUMBER, document, plain, text
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, not_found
 
 # The old row is looked at and changed by one statement; a forbidden removal leaves it as it is and is told.
+_NUMBER = {"run_number": plain("run_number")}
 MUTATE = f"""
     WITH run AS (
         SELECT run_number, coalesce(tags, '[]') AS tags, coalesce(system_tags, '[]') AS system_tags
@@ -38,7 +40,8 @@ MUTATE = f"""
         UPDATE runs_v3 SET tags = wanted.tags FROM run, wanted
         WHERE runs_v3.flow_id = %(flow)s AND runs_v3.run_number = run.run_number AND NOT EXISTS (SELECT FROM forbidden)
     )
-    SELECT json_build_object('tags', wanted.tags)::text, (SELECT array_agg(tag ORDER BY tag) FROM forbidden)
+    SELECT json_build_object('tags', wanted.tags)::text, (SELECT array_agg(tag ORDER BY tag) FROM forbidden),
+        CASE WHEN run.tags <> wanted.tags THEN {document(OBJECT, {"flow_id": text("%(flow)s::text"), **_NUMBER})} END
     FROM run, wanted
 """
 
@@ -63,10 +66,11 @@ async def mutate_tags(call: Call) -> Reply:
     if row[1]:
         names = ", ".join(repr(tag) for tag in row[1])
         raise Refusal(422, f"Cannot remove tags that are existing system tags {{{names}}}")
+    call.publisher.tell("runs_v3", "UPDATE", row[2] and row[2].encode())
     return Reply(row[0].encode())
 
 
-async def _serializable(connection: AsyncConnection[TupleRow], parameters: dict[str, object]) -> TupleRow | None:
+async def _serializable(connection: AsyncConnection[TupleRow], parameters: Mapping[str, object]) -> TupleRow | None:
     """`MUTATE` in its transaction, all of it in one round trip."""
     async with connection.pipeline():
         await connection.execute("BEGIN ISOLATION LEVEL SERIALIZABLE", prepare=True)
