@@ -1,4 +1,4 @@
-"""What the service tells the change feed: what the triggers tell of other writers, and nothing that is not committed."""
+"""What the service tells the change feed: what the triggers tell of other writers, and nothing that did not happen."""
 
 from __future__ import annotations
 
