@@ -25,6 +25,7 @@ from metaflow_anywhere.database.feed import CHANNEL, PUBLISHER, Operation
 GATHER_SECONDS = 0.005  # after telling: a burst is told in 200 transactions a second, a single change at once
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
 CONNECT_SECONDS = 3
+UNHEARD_MILLISECONDS = 10_000  # a server that takes nothing for so long is lost, and the session with it
 LAST_SECONDS = 0.5  # for what is untold when the program ends
 PAYLOAD_BYTES = 4000  # and one row more, which is 3300 bytes at the very most; a payload has 8000
 UNTOLD_ROWS = 10_000  # while there is no connection; whoever listened has lost its own, and will read what it missed
@@ -41,7 +42,12 @@ class Publisher:
     """The one who tells; `run` must be running."""
 
     def __init__(self, conninfo: str) -> None:
-        self._conninfo = make_conninfo(conninfo, connect_timeout=CONNECT_SECONDS, application_name=PUBLISHER)
+        self._conninfo = make_conninfo(
+            conninfo,
+            connect_timeout=CONNECT_SECONDS,
+            tcp_user_timeout=UNHEARD_MILLISECONDS,
+            application_name=PUBLISHER,
+        )
         self._untold: dict[tuple[str, Operation], list[str]] = {}
         self._count = 0
         self._some = asyncio.Event()

@@ -12,11 +12,10 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
 from metaflow_anywhere.service.bodies import parse_object
-from metaflow_anywhere.service.documents import OBJECT, RUN_NUMBER, document, plain, text
+from metaflow_anywhere.service.documents import RUN_NUMBER
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, not_found
 
 # The old row is looked at and changed by one statement; a forbidden removal leaves it as it is and is told.
-_NUMBER = {"run_number": plain("run_number")}
 MUTATE = f"""
     WITH run AS (
         SELECT run_number, coalesce(tags, '[]') AS tags, coalesce(system_tags, '[]') AS system_tags
@@ -41,7 +40,7 @@ MUTATE = f"""
         WHERE runs_v3.flow_id = %(flow)s AND runs_v3.run_number = run.run_number AND NOT EXISTS (SELECT FROM forbidden)
     )
     SELECT json_build_object('tags', wanted.tags)::text, (SELECT array_agg(tag ORDER BY tag) FROM forbidden),
-        CASE WHEN run.tags <> wanted.tags THEN {document(OBJECT, {"flow_id": text("%(flow)s::text"), **_NUMBER})} END
+        CASE WHEN run.tags <> wanted.tags THEN run.run_number END
     FROM run, wanted
 """
 
@@ -66,7 +65,9 @@ async def mutate_tags(call: Call) -> Reply:
     if row[1]:
         names = ", ".join(repr(tag) for tag in row[1])
         raise Refusal(422, f"Cannot remove tags that are existing system tags {{{names}}}")
-    call.publisher.tell("runs_v3", "UPDATE", row[2] and row[2].encode())
+    if row[2] is not None:
+        key = {"flow_id": call.parts["flow"], "run_number": row[2]}
+        call.publisher.tell("runs_v3", "UPDATE", json.dumps(key).encode())
     return Reply(row[0].encode())
 
 
