@@ -66,8 +66,8 @@ async def mutate_tags(call: Call) -> Reply:
         names = ", ".join(repr(tag) for tag in row[1])
         raise Refusal(422, f"Cannot remove tags that are existing system tags {{{names}}}")
     if row[2] is not None:
-        key = {"flow_id": call.parts["flow"], "run_number": row[2]}
-        call.publisher.tell("runs_v3", "UPDATE", json.dumps(key).encode())
+        changed = {"flow_id": call.parts["flow"], "run_number": row[2]}
+        call.publisher.tell("runs_v3", "UPDATE", json.dumps(changed).encode())
     return Reply(row[0].encode())
 
 
