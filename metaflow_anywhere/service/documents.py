@@ -145,6 +145,16 @@ ARTIFACT = document(
     CLOSING,
 )
 
+# The keys of new rows, as the change feed tells them.
+FLOW_KEY = document(OBJECT, {"flow_id": text("flow_id")})
+_IN_RUN_KEY = {"flow_id": text("flow_id"), "run_number": plain("run_number")}
+RUN_KEY = document(OBJECT, _IN_RUN_KEY)
+_IN_STEP_KEY = {**_IN_RUN_KEY, "step_name": text("step_name")}
+STEP_KEY = document(OBJECT, _IN_STEP_KEY)
+_IN_TASK_KEY = {**_IN_STEP_KEY, "task_id": plain("task_id")}
+TASK_KEY = document(OBJECT, _IN_TASK_KEY)
+METADATA_KEY = document(OBJECT, {**_IN_TASK_KEY, "id": plain("id"), "field_name": text("field_name")})
+
 TASK_ID = """coalesce(%(task_id)s::bigint,
     (SELECT task_id FROM tasks_v3
      WHERE flow_id = %(flow)s AND run_number = (SELECT run_number FROM run)
