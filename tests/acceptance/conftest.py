@@ -171,7 +171,8 @@ def everything_is_killed(place: Place) -> None:
 def root_is_brought_elsewhere(place: Place) -> None:
     old = place.settings.root
     new = old.with_name(f"{old.name}-elsewhere")
-    shutil.copytree(old, new, symlinks=True, ignore=lambda folder, names: ["pgdata"] if folder == str(old) else [])
+    shutil.rmtree(old / "pgdata", ignore_errors=True)
+    old.rename(new)  # nothing is left in the old place that could be read by mistake
     place.variables["MF_ROOT"] = str(new)
 
 
