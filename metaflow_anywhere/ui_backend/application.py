@@ -46,11 +46,11 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
         *resources.routes(settings.cutoffs, postprocess.label, postprocess.show(decoder, settings.artifact_bytes)),
         *graphs.routes(),
         *logs.routes(datastore),
-        *Cards(datastore, settings.card_folders, graphs).routes(),
+        *Cards(datastore, settings.card_folders, graphs, settings.frame_ancestors).routes(),
         *live.routes(),
         *Search(decoder).routes(),
         *mirror.routes(settings.metadata_url),
-        *(page.routes(settings.page, settings.prefix) if settings.page else []),
+        *page.routes(settings),
     ]
     for route in routes:
         app.router.add_route(route.method, settings.prefix + route.path, route.handler)
