@@ -27,8 +27,8 @@ from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, TASK_ID, address, r
 FOLDER = "mf.cards"
 NAME = re.compile(r"(?P<type>[^-/]+)(?:-(?P<id>.+))?-(?P<hash>[0-9A-Za-z]+)\.html")
 HIGHEST_LEVELS = 12  # above a flow's source file
-# A card is whatever a user's code made. In an origin of its own it runs its scripts and reaches nothing of ours, whether
-# it is shown in the page's frame or opened alone.
+# A card is whatever a user's code made. In an origin of its own it runs its scripts and reaches nothing of ours, in
+# the page's frame and opened alone.
 SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"
 NO_DATA = {"error": "Card data not found for task"}
 

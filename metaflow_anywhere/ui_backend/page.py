@@ -88,10 +88,7 @@ class Page:
 
 def routes(settings: UISettings) -> list[web.RouteDef]:
     """The page below its inner prefix, and for whatever no other route answers: it must come last."""
-    if settings.page is None:
-        answer = _no_page
-    else:
-        answer = Page(settings.page, settings).answer
+    answer = _no_page if settings.page is None else Page(settings.page, settings).answer
     inner = [web.get(INNER_PREFIX + "/{path:.*}", answer), web.head(INNER_PREFIX + "/{path:.*}", answer)]
     if settings.page is None:
         return inner
@@ -124,11 +121,8 @@ def policy(script: str, settings: UISettings) -> str:
 
 def _script(settings: UISettings, outside: str) -> str:
     """What the page is told, as ``window.NAME = value``; those that are paths begin with ``outside``."""
-    told = {
-        "METAFLOW_SERVICE": settings.prefix or "/",
-        "APP_BASE_PATH": f"{settings.prefix}/",
-        **settings.page_settings,
-    }
+    own = {"METAFLOW_SERVICE": settings.prefix or "/", "APP_BASE_PATH": f"{settings.prefix}/"}
+    told = {**own, **settings.page_settings}
     values = {name: outside + value if value.startswith("/") else value for name, value in told.items()}
     return "".join(f"window.{name}={_literal(value)};" for name, value in values.items())
 
