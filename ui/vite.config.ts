@@ -1,6 +1,6 @@
 import process from "node:process";
 
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 // For `npm run dev`: a stack that is up, e.g. STACK=http://127.0.0.1:7860
 const stack = process.env["STACK"] ?? "http://127.0.0.1:7860";
@@ -17,5 +17,4 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/api": behind, "/service": behind } },
-  test: { include: ["src/**/*.test.{ts,tsx}"], environment: "node" },
 });

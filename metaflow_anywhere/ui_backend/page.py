@@ -129,7 +129,7 @@ def _script(settings: UISettings, outside: str) -> str:
 
 def _literal(value: str) -> str:
     """A string of JavaScript that cannot end the script element it stands in."""
-    return json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _origins(page_settings: Mapping[str, str]) -> list[str]:
