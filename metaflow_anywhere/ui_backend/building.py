@@ -50,11 +50,14 @@ class BuildFailed(Exception):
 
 def is_current(built: Path = BUILT, sources: Path = BUILT.parents[2] / "ui") -> bool:
     """Whether ``built`` is what ``sources`` make. True where there are no sources: a wheel has none."""
-    if not (sources / "package.json").is_file():
-        return True
+    return not (sources / "package.json").is_file() or built_from(built) == digest(sources)
+
+
+def built_from(built: Path = BUILT) -> str:
+    """The digest of the sources that ``built`` was made from; empty where it was not built."""
     with contextlib.suppress(OSError):
-        return (built / MARK).read_text().strip() == digest(sources)
-    return False
+        return (built / MARK).read_text().strip()
+    return ""
 
 
 def digest(sources: Path) -> str:

@@ -87,11 +87,12 @@ class Page:
 
 
 def routes(settings: UISettings) -> list[web.RouteDef]:
-    """The page below its inner prefix, and for whatever no other route answers: it must come last."""
+    """The page below its inner prefix, and where no proxy is for whatever no other route answers: it must come last."""
     answer = _no_page if settings.page is None else Page(settings.page, settings).answer
     inner = [web.get(INNER_PREFIX + "/{path:.*}", answer), web.head(INNER_PREFIX + "/{path:.*}", answer)]
-    if settings.page is None:
-        return inner
+    api = settings.page_settings.get("METAFLOW_SERVICE", "")
+    if settings.page is None or (api.startswith("/") and api != settings.prefix):
+        return inner  # a proxy keeps the page apart: a path that the API does not know is a mistake here
     return [*inner, web.get("/{path:.*}", answer), web.head("/{path:.*}", answer)]
 
 
