@@ -1,0 +1,3 @@
+export function ComparePage({ flow, run }: { flow: string; run: string }) {
+  return <p>{`${flow}/${run}`}</p>;
+}
