@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Generic, TypeVar
@@ -88,7 +89,7 @@ class Report:
             "version": __version__,
             "root": str(settings.root),
             "url": self._stack.proxy_url,
-            "public_url": None if settings.is_default("ui_ext_url") else settings.ui_ext_url,
+            "public_url": None if _is_here(settings.ui_ext_url) else settings.ui_ext_url,
             "programs": programs and [{name: asdict(one)[name] for name in TOLD_OF_PROGRAM} for one in programs],
             "mirror": _mirror(read_standing(self._stack.standing_file)),
             "snapshots": None if kept is None else [_snapshot(one) for one in reversed(kept)],
@@ -98,6 +99,11 @@ class Report:
             "client": {"shell": as_exports(variables), "notebook": as_notebook(variables)},
             "now": time.time(),
         }
+
+
+def _is_here(url: str) -> bool:
+    """Whether ``url`` leads to this machine only."""
+    return urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
 
 
 def _mirror(standing: Standing | None) -> dict[str, Any] | None:

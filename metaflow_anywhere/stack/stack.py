@@ -27,7 +27,7 @@ from metaflow_anywhere.ui_backend.building import built_from
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
 PAGES = Path(__file__).with_name("page")
-COLAB_FRAMES = "'self' https://colab.research.google.com https://*.googleusercontent.com"
+COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
 SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
@@ -233,7 +233,7 @@ class Stack:
                 "METAFLOW_SERVICE": UI_PREFIX,
                 "METAFLOW_METADATA_SERVICE": SERVICE_PREFIX,
                 "ORIGIN_TO_ALLOW_CORS_FROM": f"{public.scheme}://{public.netloc}",
-                "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "'self'",
+                "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "",
                 "MF_METADATA_HOST": LOOPBACK,
                 "MF_METADATA_PORT": str(self.ports.service),
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),

@@ -43,7 +43,7 @@ environment:
                                    (PATH_PREFIX; none)
   UI_EXT_URL                       the public URL, whose path a proxy takes away (none; X-Forwarded-Prefix says it too)
   MF_DEFAULT_TIME_FILTER_DAYS      how far back the list of runs looks at first (what the UI likes)
-  MF_UI_FRAME_ANCESTORS            which pages may show the UI in a frame, as in a Content-Security-Policy ('self')
+  MF_UI_FRAME_ANCESTORS            origins, separated by spaces, whose pages may show the UI in a frame (none)
   FEATURE_*                        shown at /features
   CUSTOM_QUICKLINKS, NOTIFICATIONS JSON arrays, shown at /links and /notifications
   GA_TRACKING_ID                   shown at /config

@@ -137,11 +137,11 @@ def _page(environment: Mapping[str, str]) -> Path | None:
 
 
 def _frame_ancestors(environment: Mapping[str, str]) -> str:
-    """What may show the page in a frame, as a Content-Security-Policy has it."""
-    text = environment.get("MF_UI_FRAME_ANCESTORS", "").strip() or "'self'"
-    if any(character in text for character in ";,\r\n"):
-        raise SettingsError(f"MF_UI_FRAME_ANCESTORS is {text!r}, and must be a list of sources separated by spaces")
-    return text
+    """What may show the page and cards in a frame, as a Content-Security-Policy has it."""
+    text = environment.get("MF_UI_FRAME_ANCESTORS", "").strip()
+    if any(character in text for character in ";,'\r\n"):
+        raise SettingsError(f"MF_UI_FRAME_ANCESTORS is {text!r}, and must be a list of origins separated by spaces")
+    return f"'self' {text}".strip()
 
 
 def _json_list(environment: Mapping[str, str], name: str, default: list[Any]) -> list[Any]:
