@@ -6,6 +6,7 @@ import { go, href, place } from "./router";
 import { RunPage, VIEWS } from "./run/RunPage";
 import { RunsPage } from "./runs/RunsPage";
 import { NotFound, Shell } from "./shell";
+import { StackPage } from "./stack/StackPage";
 import { StartGuide } from "./start/StartGuide";
 import { TaskPage } from "./task/TaskPage";
 
@@ -22,6 +23,7 @@ function View() {
   const [flow, run, third, fourth, ...rest] = parts;
   if (flow === undefined) return <RunsPage />;
   if (flow === "-") {
+    if (run === "stack") return <StackPage />;
     if (run === "start") return <StartGuide empty={false} />;
     return <NotFound />;
   }

@@ -6,6 +6,8 @@ import "./shell/shell.css";
 import "./parts/table.css";
 import "./runs/runs.css";
 import "./run/run.css";
+import "./compare/compare.css";
+import "./stack/stack.css";
 import "./start/start.css";
 import "./shell/theme";
 

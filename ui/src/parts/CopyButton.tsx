@@ -16,7 +16,7 @@ export function CopyButton({ text, label = "Copy", small = false }: { text: stri
 
   const copy = (): void => void copyText(text).then((done) => setOutcome(done ? "Copied" : "Could not copy"));
   return (
-    <button type="button" class={small ? "button button-icon" : "button"} onClick={copy} title={label} aria-label={label}>
+    <button type="button" class={small ? "button button-icon button-quiet" : "button"} onClick={copy} title={label} aria-label={label}>
       <Icon name={outcome === "Copied" ? "check" : "copy"} size={14} />
       {!small && <span class="button-text">{outcome || label}</span>}
       <span class="unseen" role="status">

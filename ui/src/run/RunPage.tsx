@@ -12,6 +12,7 @@ import { NotFound, useKeys, useTitle } from "../shell";
 import { Timeline } from "../timeline/Timeline";
 import { RunHeader } from "./RunHeader";
 import { useRunData, type RunData } from "./runData";
+import { tasksToShow } from "./tasks";
 import { TaskTable } from "./TaskTable";
 
 export const VIEWS = ["timeline", "dag", "task", "compare"] as const;
@@ -28,7 +29,7 @@ interface Props {
 export function RunPage({ flow, run, view }: Props) {
   useTitle(`${flow}/${run}`);
   const data = useRunData(flow, run);
-  const count = useComputed(() => data.tasks.value.size).value;
+  const count = useComputed(() => tasksToShow(data.tasks.value.values(), {}).length).value;
   useKeys(
     VIEWS.map((one, index) => ({
       keys: String(index + 1),

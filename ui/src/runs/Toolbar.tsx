@@ -1,5 +1,7 @@
 /** Filters, grouping and time range above the list of runs. All of it is in the address. */
 
+import { useEffect, useRef } from "preact/hooks";
+
 import { Icon, StatusIcon, formatTime, statusWord } from "../parts";
 import { query, setQuery } from "../router";
 import { STATUSES, adding, clearing, narrows, readFilters, readStatuses, removing, togglingStatus } from "./filters";
@@ -13,11 +15,26 @@ const RANGES = [
   ["Last 30 days", 30 * 24 * HOUR_MS],
 ] as const;
 
+/** Tells the style sheet how high the toolbar is: the head of the table sticks below it. */
+function useHeightTold() {
+  const toolbar = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = toolbar.current;
+    if (!element) return;
+    const root = document.documentElement.style;
+    const observer = new ResizeObserver(() => root.setProperty("--toolbar", `${element.offsetHeight}px`));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return toolbar;
+}
+
 export function Toolbar() {
+  const toolbar = useHeightTold();
   const search = query.value;
   const statuses = readStatuses(search);
   return (
-    <div class="toolbar">
+    <div class="toolbar" ref={toolbar}>
       <div class="toolbar-line">
         <SearchBox onPick={(filter) => setQuery(adding(query.peek(), filter))} />
         <div class="choices" role="group" aria-label="Status">
