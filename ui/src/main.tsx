@@ -1,0 +1,18 @@
+/** Starts the page. */
+
+import "./shell/theme.css";
+import "./shell/base.css";
+import "./shell/shell.css";
+import "./shell/theme";
+
+import { render } from "preact";
+
+import { App } from "./App";
+import { followLinks } from "./router";
+import { listenToKeys, lookForStack } from "./shell";
+
+followLinks();
+listenToKeys();
+lookForStack();
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,73 @@
+/** The address bar is the state: what is shown is a function of the path and the query, and both can be shared. */
+
+import { computed, signal } from "@preact/signals";
+
+import { basePath, withQuery } from "../api";
+
+export interface Place {
+  /** Decoded parts of the path below the base. */
+  parts: string[];
+  query: Readonly<Record<string, string>>;
+}
+
+const base = basePath();
+
+export function parsePlace(pathname: string, search: string, below = "/"): Place {
+  const rest = pathname.startsWith(below) ? pathname.slice(below.length) : pathname.replace(/^\//, "");
+  return {
+    parts: rest.split("/").filter(Boolean).map(decode),
+    query: Object.fromEntries(new URLSearchParams(search)),
+  };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a lone % typed by hand
+  }
+}
+
+const read = (): Place =>
+  typeof window === "undefined"
+    ? { parts: [], query: {} }
+    : parsePlace(window.location.pathname, window.location.search, base);
+
+export const place = signal<Place>(read());
+export const query = computed(() => place.value.query);
+
+/** The address of a view: `href(["Flow", "12"], {tab: "x"})`. Names may hold anything. */
+export function href(parts: readonly (string | number)[], search: Record<string, string | number | undefined> = {}): string {
+  return withQuery(base + parts.map((part) => encodeURIComponent(String(part))).join("/"), search);
+}
+
+export function go(address: string, options: { replace?: boolean } = {}): void {
+  const samePath = new URL(address, window.location.href).pathname === window.location.pathname;
+  if (options.replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  place.value = read();
+  if (!samePath && !options.replace) window.scrollTo(0, 0);
+}
+
+/** Changes some of the query and keeps the rest; undefined or "" takes a name out. */
+export function setQuery(changes: Record<string, string | undefined>, options: { replace?: boolean } = {}): void {
+  go(hrefWith(changes), options);
+}
+
+export function hrefWith(changes: Record<string, string | undefined>): string {
+  return href(place.value.parts, { ...place.value.query, ...changes });
+}
+
+/** Makes plain links move within the page. Called once. */
+export function followLinks(): void {
+  window.addEventListener("popstate", () => (place.value = read()));
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+      return;
+    const link = (event.target as Element | null)?.closest("a");
+    if (!link || link.target || link.hasAttribute("download") || link.origin !== window.location.origin) return;
+    if (!link.pathname.startsWith(base) || link.dataset["external"] !== undefined) return;
+    event.preventDefault();
+    go(link.href);
+  });
+}
