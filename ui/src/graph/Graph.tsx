@@ -70,9 +70,12 @@ export function Graph({ dag, tasks, onStep }: Props) {
           <div class="graph-scaled" style={{ width: `${width}px`, height: `${height}px`, transform: `scale(${scale})` }}>
             <div class="graph-origin" style={{ left: `${MARGIN}px`, top: `${MARGIN}px` }}>
               {layout.frames.map((frame) => (
-                <FrameBox key={frame.id} frame={frame} count={entered(layout, frame, bars)} />
+                <FrameBox key={frame.id} frame={frame} />
               ))}
               <Lines layout={layout} bars={bars} />
+              {layout.frames.map((frame) => (
+                <FrameLabel key={frame.id} frame={frame} count={entered(layout, frame, bars)} />
+              ))}
               <ol aria-label="Steps">
                 {nodes.map((node) => (
                   <li key={node.id}>
@@ -94,15 +97,21 @@ function entered(layout: Layout, frame: Frame, bars: Map<string, StepBar>): numb
   return first ? (bars.get(first.to)?.tasks.length ?? 0) : 0;
 }
 
-function FrameBox({ frame, count }: { frame: Frame; count: number }) {
-  const { x, y, width, height, over } = frame;
+function FrameBox({ frame }: { frame: Frame }) {
+  const { x, y, width, height, depth } = frame;
+  const level = depth === 1 ? "is-outer" : "is-inner";
+  return <div class={`graph-frame ${level}`} style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }} />;
+}
+
+/** Drawn after the lines, which may pass where it stands. */
+function FrameLabel({ frame, count }: { frame: Frame; count: number }) {
+  const { x, y, width, over, depth } = frame;
+  const level = depth === 1 ? "is-outer" : "is-inner";
   return (
-    <div class="graph-frame" style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}>
-      <p class="graph-frame-label" title={over ? `For each of ${over}` : undefined}>
-        for each{over && <bdi> {over}</bdi>}
-        {count > 0 && <span class="num"> × {formatCount(count)}</span>}
-      </p>
-    </div>
+    <p class={`graph-frame-label ${level}`} style={{ left: `${x + 8}px`, top: `${y + 4}px`, maxWidth: `${width - 16}px` }}>
+      foreach{over && <bdi> {over}</bdi>}
+      {count > 0 && <span class="num"> × {formatCount(count)}</span>}
+    </p>
   );
 }
 

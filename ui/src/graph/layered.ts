@@ -55,10 +55,11 @@ interface Spot {
 }
 
 const ORDERING_SWEEPS = 12;
-const PLACING_SWEEPS = 24;
+const PLACING_SWEEPS = 20;
+const STRAIGHTENING_SWEEPS = 40;
 const PASSING_WIDTH = 12;
-/** An edge between two passing places is bent last of all. */
-const STRAIGHTNESS = { nodes: 1, mixed: 2, passing: 8 };
+/** How much more than one that branches an edge resists that is the only way on from one node to the next. */
+const CHAIN_STRENGTH = 8;
 
 export function drawLayers(boxes: readonly Box[], edges: readonly Edge[], gaps: Gaps): Drawing {
   const ids = new Set(boxes.map((box) => box.id));
@@ -234,11 +235,11 @@ function setPlaces(layers: readonly Spot[][], gap: number): number {
   for (let sweep = 0; sweep < PLACING_SWEEPS; sweep++) {
     const down = sweep % 2 === 0;
     for (const layer of down ? layers : [...layers].reverse()) {
-      // The last sweeps look both ways, so that what lies between two rows comes to rest in the middle.
-      const both = sweep >= PLACING_SWEEPS - 4;
-      spread(layer, (one) => (both ? [...one.above, ...one.below] : down ? one.above : one.below), gap);
+      spread(layer, (one) => (down ? one.above : one.below), gap);
     }
   }
+  const chains = chainsOf(layers);
+  for (let sweep = 0; sweep < STRAIGHTENING_SWEEPS; sweep++) for (const chain of chains) straighten(chain, layers, gap);
   const left = Math.min(...layers.flat().map((one) => one.x - one.width / 2));
   let right = 0;
   for (const one of layers.flat()) {
@@ -246,6 +247,42 @@ function setPlaces(layers: readonly Spot[][], gap: number): number {
     right = Math.max(right, one.x + one.width / 2);
   }
   return right;
+}
+
+/** The only way on from `upper`, and the only one that leads to `lower`. */
+function chained(upper: Spot, lower: Spot): boolean {
+  return upper.below.length === 1 && lower.above.length === 1;
+}
+
+/** What should stand in one straight line: every spot is in exactly one chain, perhaps alone. */
+function chainsOf(layers: readonly Spot[][]): Spot[][] {
+  const chains: Spot[][] = [];
+  for (const first of layers.flat()) {
+    if (first.above.length === 1 && chained(first.above[0]!, first)) continue;
+    const chain = [first];
+    for (let last = first; last.below.length === 1 && chained(last, last.below[0]!); last = last.below[0]!) {
+      chain.push(last.below[0]!);
+    }
+    chains.push(chain);
+  }
+  return chains;
+}
+
+/** Moves a chain as a whole to where its ends want it, as far as the neighbours of all its members leave room. */
+function straighten(chain: readonly Spot[], layers: readonly Spot[][], gap: number): void {
+  let low = -Infinity;
+  let high = Infinity;
+  for (const one of chain) {
+    const before = layers[one.rank]![one.order - 1];
+    const after = layers[one.rank]![one.order + 1];
+    if (before) low = Math.max(low, before.x + before.width / 2 + gap + one.width / 2);
+    if (after) high = Math.min(high, after.x - after.width / 2 - gap - one.width / 2);
+  }
+  if (low > high) return;
+  const near = [...chain[0]!.above, ...chain[chain.length - 1]!.below];
+  const wanted = average(near, (one) => one.x) ?? average(chain, (one) => one.x)!;
+  const x = Math.min(high, Math.max(low, wanted));
+  for (const one of chain) one.x = x;
 }
 
 /** Puts a layer as near to what each spot wants as the order and the gaps allow (pooling those that collide). */
@@ -259,7 +296,7 @@ function spread(layer: readonly Spot[], near: (spot: Spot) => Spot[], gap: numbe
     let sum = 0;
     let weight = 0;
     for (const other of near(one)) {
-      const strength = one.box && other.box ? STRAIGHTNESS.nodes : one.box || other.box ? STRAIGHTNESS.mixed : STRAIGHTNESS.passing;
+      const strength = (one.rank < other.rank ? chained(one, other) : chained(other, one)) ? CHAIN_STRENGTH : 1;
       sum += other.x * strength;
       weight += strength;
     }

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { UIStep, UITask } from "../api";
-import { Empty, formatCount, formatTime, Icon, StatusIcon, statusWord, VirtualList } from "../parts";
+import { Empty, formatCount, formatTime, StatusIcon, statusWord, VirtualList } from "../parts";
 import { useKeys } from "../shell";
 import { Overview } from "./Overview";
 import { extent, rowsOf, stepBars, type Row, type Sorting, type Status } from "./rows";
@@ -178,7 +178,7 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
           </button>
         )}
         <button type="button" class="button" aria-pressed={clock} title="Time of day, or time since the start" onClick={() => setClock(!clock)}>
-          <Icon name="clock" size={14} /> {clock ? "Time of day" : "Since start"}
+          {clock ? "Time of day" : "Since start"}
         </button>
         <Zoom view={view} />
       </div>

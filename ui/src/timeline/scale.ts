@@ -58,7 +58,7 @@ export function ticks(span: Span, origin: number, most: number): { moments: numb
   return { moments, step };
 }
 
-/** The time since the start, as exact as ticks `step` apart need it: `0`, `1.5s`, `2m 30s`, `1h 05m`, `2d 3h`. */
+/** The time since the start, as exact as ticks `step` apart need it: `0`, `1.5s`, `2m 30s`, `1h 5m`, `2d 3h`. */
 export function sinceStart(ms: number, step: number): string {
   if (ms < 0) return `−${sinceStart(-ms, step)}`;
   if (ms === 0) return "0";
@@ -68,13 +68,13 @@ export function sinceStart(ms: number, step: number): string {
     return `${Math.floor(ms / MINUTE)}m ${((ms % MINUTE) / SECOND).toFixed(digits).padStart(3 + digits, "0")}s`;
   }
   if (ms < MINUTE) return `${Math.round(ms / SECOND)}s`;
-  if (ms < HOUR) return joined(Math.floor(ms / MINUTE), "m", Math.round((ms % MINUTE) / SECOND), "s", step < MINUTE);
-  if (ms < DAY) return joined(Math.floor(ms / HOUR), "h", Math.floor((ms % HOUR) / MINUTE), "m", step < HOUR);
-  return joined(Math.floor(ms / DAY), "d", Math.floor((ms % DAY) / HOUR), "h", step < DAY);
+  if (ms < HOUR) return joined(Math.floor(ms / MINUTE), "m", Math.round((ms % MINUTE) / SECOND), "s");
+  if (ms < DAY) return joined(Math.floor(ms / HOUR), "h", Math.floor((ms % HOUR) / MINUTE), "m");
+  return joined(Math.floor(ms / DAY), "d", Math.floor((ms % DAY) / HOUR), "h");
 }
 
-function joined(large: number, largeUnit: string, small: number, smallUnit: string, exact: boolean): string {
-  return small || exact ? `${large}${largeUnit} ${small}${smallUnit}` : `${large}${largeUnit}`;
+function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small ? `${large}${largeUnit} ${small}${smallUnit}` : `${large}${largeUnit}`;
 }
 
 /** How the time goes on where many bars lie: for each of `slots` equal parts, how many of the bars touch it. */
