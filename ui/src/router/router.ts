@@ -12,10 +12,14 @@ export interface Place {
 
 const base = basePath();
 
+/** What the proxy in front of us has below these names is not the page: a flow called so is at `-/flow/NAME` instead. */
+const TAKEN = new Set(["api", "service", "ui_backend_service"]);
+
 export function parsePlace(pathname: string, search: string, below = "/"): Place {
   const rest = pathname.startsWith(below) ? pathname.slice(below.length) : pathname.replace(/^\//, "");
+  const parts = rest.split("/").filter(Boolean).map(decode);
   return {
-    parts: rest.split("/").filter(Boolean).map(decode),
+    parts: parts[0] === "-" && parts[1] === "flow" ? parts.slice(2) : parts,
     query: Object.fromEntries(new URLSearchParams(search)),
   };
 }
@@ -38,7 +42,8 @@ export const query = computed(() => place.value.query);
 
 /** The address of a view: `href(["Flow", "12"], {tab: "x"})`. Names may hold anything. */
 export function href(parts: readonly (string | number)[], search: Record<string, string | number | undefined> = {}): string {
-  return withQuery(base + parts.map((part) => encodeURIComponent(String(part))).join("/"), search);
+  const whole = TAKEN.has(String(parts[0])) ? ["-", "flow", ...parts] : parts;
+  return withQuery(base + whole.map((part) => encodeURIComponent(String(part))).join("/"), search);
 }
 
 export function go(address: string, options: { replace?: boolean } = {}): void {
