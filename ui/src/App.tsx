@@ -1,8 +1,13 @@
 /** Which view an address leads to. */
 
-import { place } from "./router";
+import { useEffect } from "preact/hooks";
+
+import { go, href, place } from "./router";
+import { RunPage, VIEWS } from "./run/RunPage";
 import { RunsPage } from "./runs/RunsPage";
 import { NotFound, Shell } from "./shell";
+import { StackPage } from "./stack/StackPage";
+import { StartGuide } from "./start/StartGuide";
 import { TaskPage } from "./task/TaskPage";
 
 export function App() {
@@ -15,11 +20,24 @@ export function App() {
 
 function View() {
   const { parts, query } = place.value;
-  const [flow, run, third, fourth] = parts;
+  const [flow, run, third, fourth, ...rest] = parts;
   if (flow === undefined) return <RunsPage />;
-  if (run !== undefined && third !== undefined && fourth !== undefined && third !== "view" && parts.length === 4) {
-    const attempt = query["attempt"] === undefined ? undefined : Number(query["attempt"]);
-    return <TaskPage flow={flow} run={run} step={third} task={fourth} attempt={attempt} />;
+  if (flow === "-") {
+    if (run === "stack") return <StackPage />;
+    if (run === "start") return <StartGuide empty={false} />;
+    return <NotFound />;
   }
-  return <NotFound />;
+  if (run === undefined) return <OfFlow flow={flow} />;
+  // A step may be called "view" as well; its tasks are not called as our views are.
+  const view = third === "view" ? VIEWS.find((one) => one === fourth) : third === undefined ? "timeline" : undefined;
+  if (view && rest.length === 0) return <RunPage key={`${flow}/${run}`} flow={flow} run={run} view={view} />;
+  if (third === undefined || fourth === undefined || rest.length > 0) return <NotFound />;
+  const attempt = /^\d+$/.test(query["attempt"] ?? "") ? Number(query["attempt"]) : undefined;
+  return <TaskPage flow={flow} run={run} step={third} task={fourth} attempt={attempt} />;
+}
+
+/** A flow alone has no view of its own: it is a filter of the runs. */
+function OfFlow({ flow }: { flow: string }) {
+  useEffect(() => go(href([], { flow_id: flow }), { replace: true }), [flow]);
+  return null;
 }

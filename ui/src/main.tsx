@@ -3,6 +3,12 @@
 import "./shell/theme.css";
 import "./shell/base.css";
 import "./shell/shell.css";
+import "./parts/table.css";
+import "./runs/runs.css";
+import "./run/run.css";
+import "./compare/compare.css";
+import "./stack/stack.css";
+import "./start/start.css";
 import "./shell/theme";
 
 import { render } from "preact";

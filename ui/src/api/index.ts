@@ -1,6 +1,6 @@
 export * from "./types";
 export { ApiError, at, withQuery, type Page, type Query } from "./client";
-export { basePath, liveAddress, setting } from "./places";
+export { basePath, liveAddress, metadataServiceAddress, setting } from "./places";
 export { generation, reachable, stale } from "./reach";
 export * from "./resources";
 export { useLoad, type Loaded } from "./useLoad";

@@ -59,6 +59,15 @@ export const fetchRunMetadata = (flow: string, run: string, query: Query, signal
 export const fetchRunArtifacts = (flow: string, run: string, query: Query, signal?: AbortSignal): Promise<UIArtifact[]> =>
   everyPage(`${runPath(flow, run)}/artifacts`, { _limit: LARGEST_PAGE, ...query }, signal);
 
+/** Artifacts of all tasks of a step, with their values. */
+export const fetchStepArtifacts = (
+  flow: string,
+  run: string,
+  step: string,
+  signal?: AbortSignal,
+): Promise<Page<UIArtifact>> =>
+  list(`${runPath(flow, run)}${at("steps", step)}/artifacts`, { postprocess: true, _limit: 200 }, signal);
+
 /** All attempts of one task, the newest first. */
 export const fetchAttempts = (
   flow: string,

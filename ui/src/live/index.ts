@@ -1,3 +1,3 @@
-export { batched } from "./batch";
+export { batched, type Batch } from "./batch";
 export { withEvents, withRows, type Keyed } from "./rows";
 export { connection, subscribe, type Connection, type LiveEvent } from "./socket";

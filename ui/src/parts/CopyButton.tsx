@@ -22,7 +22,7 @@ export function CopyButton({ text, label = "Copy", small = false }: Props) {
 
   const copy = (): void => void copyText(typeof text === "string" ? text : text()).then((done) => setOutcome(done ? "Copied" : "Could not copy"));
   return (
-    <button type="button" class={small ? "button button-icon" : "button"} onClick={copy} title={label} aria-label={label}>
+    <button type="button" class={small ? "button button-icon button-quiet" : "button"} onClick={copy} title={label} aria-label={label}>
       <Icon name={outcome === "Copied" ? "check" : "copy"} size={14} />
       {!small && <span class="button-text">{outcome || label}</span>}
       <span class="unseen" role="status">

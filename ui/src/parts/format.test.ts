@@ -4,8 +4,9 @@ import { formatAgo, formatBytes, formatDuration, formatTime } from "./format";
 
 describe("formatDuration", () => {
   it.each([
-    [-300, "0.0s"],
-    [420, "0.4s"],
+    [-300, "0ms"],
+    [420, "420ms"],
+    [12_340, "12.3s"],
     [59_940, "59.9s"],
     [59_980, "1m 00s"],
     [184_000, "3m 04s"],

@@ -7,9 +7,10 @@ const DAY_MS = 24 * HOUR_MS;
 
 const two = (n: number): string => String(n).padStart(2, "0");
 
-/** `0.4s`, `12.3s`, `3m 04s`, `1h 02m`, `2d 3h`. */
+/** `420ms`, `12.3s`, `3m 04s`, `1h 02m`, `2d 3h`. */
 export function formatDuration(ms: number): string {
   const span = Math.max(0, ms); // clocks of two machines may disagree
+  if (span < SECOND_MS) return `${Math.round(span)}ms`;
   if (span < MINUTE_MS - 50) return `${(span / SECOND_MS).toFixed(1)}s`;
   const seconds = Math.round(span / SECOND_MS);
   if (span < HOUR_MS) return `${Math.floor(seconds / 60)}m ${two(seconds % 60)}s`;

@@ -8,3 +8,4 @@ export { Tabs, type Tab } from "./Tabs";
 export { Tags } from "./Tags";
 export { Ago, Duration, Time } from "./Time";
 export { VirtualList, visibleRows } from "./VirtualList";
+export { useNarrow } from "./useNarrow";
