@@ -126,7 +126,7 @@ function Comparison({ columns, step, onRemove }: ComparisonProps) {
         <Durations columns={columns} />
         <Section
           title="Artifacts"
-          rows={rowsOf(columns.map((one) => one.artifacts && artifactCells(one.artifacts)))}
+          rows={rowsOf(columns.map((one) => one.artifacts && artifactCells(one.artifacts, one.parameters)))}
           aside={<StepChoice steps={steps} step={step} />}
         />
       </table>

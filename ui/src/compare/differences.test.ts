@@ -30,6 +30,10 @@ describe("rows", () => {
     ]);
   });
 
+  it("say nothing of a run that could not be read", () => {
+    expect(rowsOf([parameterCells({ a: { value: 1 } }), undefined])[0]?.differs).toBe(false);
+  });
+
   it("tell a number from the text of it", () => {
     expect(rowsOf([parameterCells({ a: { value: 1 } }), parameterCells({ a: { value: "1" } })])[0]?.differs).toBe(true);
   });

@@ -35,15 +35,17 @@ export function readNames(first: Name, text: string | undefined): Name[] {
 export const nameText = ({ flow, run }: Name): string => `${flow}/${run}`;
 export const writeNames = (others: readonly Name[]): string => others.map(nameText).join(",");
 
-export function row(label: string, cells: (Cell | undefined)[]): Row {
-  const [first, ...others] = cells.map((cell) => cell && (cell.same ?? cell.text));
+/** `known` says which runs could be read at all: of the others it cannot be told whether they differ. */
+export function row(label: string, cells: (Cell | undefined)[], known = cells.map(Boolean)): Row {
+  const [first, ...others] = cells.filter((_, index) => known[index]).map((cell) => cell && (cell.same ?? cell.text));
   return { label, cells, differs: others.some((other) => other !== first) };
 }
 
 /** One row per name that any of the runs has, in the order in which the names first come up. */
 export function rowsOf(columns: readonly (ReadonlyMap<string, Cell> | undefined)[]): Row[] {
   const names = new Set(columns.flatMap((column) => [...(column?.keys() ?? [])]));
-  return [...names].map((name) => row(name, columns.map((column) => column?.get(name))));
+  const known = columns.map(Boolean);
+  return [...names].map((name) => row(name, columns.map((column) => column?.get(name)), known));
 }
 
 export function parameterCells(parameters: Parameters): Map<string, Cell> {
@@ -59,10 +61,11 @@ export function tagCell(run: UIRun): Cell {
   return { text: [...(run.tags ?? [])].sort().join(", ") };
 }
 
-/** Artifacts of one task (the first of the step, in its last attempt). The same content has the same hash. */
-export function artifactCells(artifacts: readonly UIArtifact[]): Map<string, Cell> {
+/** Artifacts of one task (the first of the step, in its last attempt). The same content has the same hash.
+ *  Parameters are artifacts too, but have rows of their own; `name` is the flow's. */
+export function artifactCells(artifacts: readonly UIArtifact[], parameters: Parameters = {}): Map<string, Cell> {
   const task = artifacts.reduce((least, { task_id }) => Math.min(least, task_id), Infinity);
-  const own = artifacts.filter((one) => one.task_id === task && !one.name.startsWith("_"));
+  const own = artifacts.filter((one) => one.task_id === task && !one.name.startsWith("_") && one.name !== "name" && !(one.name in parameters));
   const attempt = own.reduce((most, { attempt_id }) => Math.max(most, attempt_id), 0);
   return new Map(
     own

@@ -14,6 +14,8 @@ export class LogStore {
   /** By row, holes where nothing was loaded yet. */
   private readonly lines: (LogLine | undefined)[] = [];
   private held = 0;
+  /** Rows in the order in which they came or changed, so that a view can tell what it has not seen. */
+  readonly changes: number[] = [];
   /** Rows of the log, as far as is known. */
   total = 0;
   /** Characters in the longest line that is here. */
@@ -28,6 +30,7 @@ export class LogStore {
       if (old && old.line === line.line) continue;
       if (!old) this.held++;
       this.lines[line.row] = line;
+      this.changes.push(line.row);
       this.longest = Math.max(this.longest, line.line.length);
       news = true;
     }

@@ -1,4 +1,4 @@
-/** Copies a text, and says that it did. */
+/** Copies a text, and says that it did. A text that is dear to make may be given as a function. */
 
 import { useEffect, useState } from "preact/hooks";
 
@@ -6,7 +6,13 @@ import { Icon } from "./Icon";
 
 const SAYS_SO_MS = 1600;
 
-export function CopyButton({ text, label = "Copy", small = false }: { text: string; label?: string; small?: boolean }) {
+interface Props {
+  text: string | (() => string);
+  label?: string;
+  small?: boolean;
+}
+
+export function CopyButton({ text, label = "Copy", small = false }: Props) {
   const [outcome, setOutcome] = useState<"" | "Copied" | "Could not copy">("");
   useEffect(() => {
     if (!outcome) return;
@@ -14,7 +20,7 @@ export function CopyButton({ text, label = "Copy", small = false }: { text: stri
     return () => clearTimeout(timer);
   }, [outcome]);
 
-  const copy = (): void => void copyText(text).then((done) => setOutcome(done ? "Copied" : "Could not copy"));
+  const copy = (): void => void copyText(typeof text === "string" ? text : text()).then((done) => setOutcome(done ? "Copied" : "Could not copy"));
   return (
     <button type="button" class={small ? "button button-icon button-quiet" : "button"} onClick={copy} title={label} aria-label={label}>
       <Icon name={outcome === "Copied" ? "check" : "copy"} size={14} />

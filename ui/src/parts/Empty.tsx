@@ -4,10 +4,17 @@ import type { ComponentChildren } from "preact";
 
 import type { ApiError } from "../api";
 
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+interface EmptyProps {
+  title: string;
+  /** It is all of the page, and its title the page's. */
+  page?: boolean;
+  children?: ComponentChildren;
+}
+
+export function Empty({ title, page = false, children }: EmptyProps) {
   return (
     <div class="empty" role="status">
-      <p class="empty-title">{title}</p>
+      {page ? <h1 class="empty-title">{title}</h1> : <p class="empty-title">{title}</p>}
       {children !== undefined && <div class="empty-text">{children}</div>}
     </div>
   );

@@ -6,7 +6,7 @@ import { useTitle } from "./Shell";
 export function NotFound({ what = "page" }: { what?: string }) {
   useTitle(`No such ${what}`);
   return (
-    <Empty title={`No such ${what}`}>
+    <Empty title={`No such ${what}`} page>
       <p>The address may be mistyped, or it may be of another stack.</p>
       <a class="button" href={href([])}>
         All runs

@@ -14,7 +14,7 @@ export function Snapshots({ snapshots, skew }: { snapshots: readonly StackSnapsh
           None yet. <code>invoke snapshot NAME</code> keeps the database as it is now.
         </p>
       ) : (
-        <div class="card-scroll" tabIndex={0} role="region" aria-labelledby="snapshots-title">
+        <div class="card-scroll" tabIndex={0} role="group" aria-label="List of snapshots">
           <table class="plain">
             <thead>
               <tr>

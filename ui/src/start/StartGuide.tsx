@@ -26,9 +26,11 @@ export function StartGuide({ empty = true }: { empty?: boolean }) {
         </li>
         <li>
           <h2>Then run a flow</h2>
-          <p class="soft">Any of yours will do. If you have none at hand, save this one as flow.py:</p>
-          <Paste text={exampleFlow} what="the flow" />
           <Paste text="python flow.py run" what="the command" />
+          <details class="start-example">
+            <summary>No flow at hand? Save this one as flow.py</summary>
+            <Paste text={exampleFlow} what="the flow" />
+          </details>
         </li>
       </ol>
     </div>
