@@ -18,7 +18,7 @@ STATUS_PATH = "/stack"  # below UI_PREFIX: how the stack is, told by a program o
 PAGE_PREFIX = "/.page"  # below which the UI backend has the web UI alone, without its API
 ASSETS = "/assets"
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
-PAGE_RETRY_SECONDS = 3  # a person who waits is told sooner
+UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
 STATUS_RETRY_SECONDS = 2
 STARTING = "starting.html"
 # Not 503: the web UI takes that for an outage of everything behind it.
@@ -100,7 +100,7 @@ def caddyfile(
 
 {routes}
 {_page(f"{ASSETS}/* ", ui, RETRY_SECONDS)}
-{_page("", ui, PAGE_RETRY_SECONDS)}
+{_page("", ui, UI_RETRY_SECONDS)}
     handle_errors 502 504 {{
         handle @status {{
             header Content-Type application/json
@@ -134,11 +134,13 @@ http://:{port} {{
 
 def _route(prefix: str, address: str) -> str:
     """Everything below ``prefix`` goes to ``address``, waiting for it while it is being restarted."""
-    packed = "        encode zstd gzip\n" if prefix in UI_PREFIXES else ""
+    packed, seconds = "", RETRY_SECONDS
+    if prefix in UI_PREFIXES:
+        packed, seconds = "        encode zstd gzip\n", UI_RETRY_SECONDS
     return f"""    redir {prefix} {prefix}/ 308
     handle_path {prefix}/* {{
 {packed}        reverse_proxy {address} {{
-            lb_try_duration {RETRY_SECONDS}s
+            lb_try_duration {seconds}s
             lb_try_interval 50ms
         }}
     }}

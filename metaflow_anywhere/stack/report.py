@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 
 from metaflow_anywhere import __version__
 from metaflow_anywhere.stack.client import as_exports, as_notebook, client_environment
-from metaflow_anywhere.stack.questions import saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status import status
 from metaflow_anywhere.state.drive import DriveError
@@ -119,7 +118,7 @@ def _mirror(standing: Standing | None) -> dict[str, Any] | None:
         "saved_at": standing.last_saved,
         "behind_bytes": standing.behind_bytes,
         "degraded_since": since or None,
-        "detail": "; ".join(one for one in told if one) or saved(standing),
+        "detail": "; ".join(one for one in told if one),
         "newest_base_at": standing.newest_base["time"] if standing.newest_base else None,
         "holder": standing.host or None,
         "bytes_per_minute": standing.bytes_per_minute,

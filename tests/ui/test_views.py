@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browsing import Tab, shoot, tab
 from tests.ui.conftest import World
 
+SETTLING_MS = 200
 MOST_SHIFT = 0.1  # where people begin to notice
 
 
@@ -64,7 +65,7 @@ def broken(page: Page, world: World) -> None:
 
 
 def graph(page: Page, world: World) -> None:
-    steps = page.get_by_role("region", name="Graph of the steps").get_by_role("listitem")
+    steps = page.get_by_role("region", name="Graph of the steps").get_by_role("button", name="Step ")
     expect(steps).to_have_count(7)
     expect(steps.filter(has_text="train")).to_be_visible()
 
@@ -77,7 +78,7 @@ def tasks(page: Page, world: World) -> None:
 
 def compare(page: Page, world: World) -> None:
     table = page.get_by_role("region", name="Comparison")
-    expect(table.get_by_role("row").filter(has_text="title")).to_contain_text("a second try")
+    expect(table.get_by_role("row", name="title differs")).to_contain_text("a second try")
     expect(table.get_by_role("columnheader").filter(has_text=world.broken)).to_be_visible()
 
 
@@ -89,7 +90,7 @@ def task_log(page: Page, world: World) -> None:
 def task_card(page: Page, world: World) -> None:
     card = page.frame_locator("iframe").first
     expect(card.get_by_text("The best score is 0.98")).to_be_visible()
-    expect(card.get_by_role("cell", name="0.98")).to_be_visible()
+    expect(card.get_by_role("cell", name="0.98").first).to_be_visible()
 
 
 def failed_attempt(page: Page, world: World) -> None:
@@ -159,7 +160,7 @@ def test_a_view(browser: Browser, world: World, pictures: Path, name: str, dark:
         with tab(browser, dark=dark, phone=phone) as one:
             page = one.open(world.url + view.address(world))
             view.shows(page, world)
-            page.wait_for_load_state("networkidle") if name != "stack" else page.wait_for_timeout(300)
+            page.wait_for_timeout(SETTLING_MS)
             shoot(one, pictures, f"{name}-{'phone' if phone else 'wide'}-{'dark' if dark else 'light'}")
             assert one.grave_faults() == []
             assert one.shift < MOST_SHIFT
