@@ -32,7 +32,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     app = web.Application(middlewares=[logging_middleware(access_log), failing])
     app[BASE_URL] = settings.base_url
     app[resources.POOL] = pool
-    app.on_response_prepare.append(_allow_origin(settings.allowed_origin))
+    app.on_response_prepare.append(_with_headers(settings.allowed_origin))
     app.cleanup_ctx.append(mirror.session)
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
@@ -57,11 +57,14 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     return app
 
 
-def _allow_origin(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    async def allow(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Access-Control-Allow-Origin"] = origin
+def _with_headers(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Whose scripts may read answers, and that nothing is taken for what it does not say it is."""
 
-    return allow
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["X-Content-Type-Options"] = "nosniff"
+
+    return add
 
 
 async def serve(settings: UISettings, listening: socket.socket) -> None:

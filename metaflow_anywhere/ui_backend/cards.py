@@ -83,10 +83,7 @@ class Cards:
         for folder in folders:
             self._fixed += [Folder(folder / LOCAL / FOLDER), Folder(folder / FOLDER), Folder(folder)]
         self._graphs = graphs
-        self._headers = {
-            "Content-Security-Policy": f"{SANDBOX}; frame-ancestors {frame_ancestors}",
-            "X-Content-Type-Options": "nosniff",
-        }
+        self._headers = {"Content-Security-Policy": f"{SANDBOX}; frame-ancestors {frame_ancestors}"}
 
     def routes(self) -> list[web.RouteDef]:
         """The list, the page and the live data of cards."""

@@ -25,7 +25,6 @@ FORWARDED_PREFIX = "X-Forwarded-Prefix"
 FILE_SUFFIXES = (".js", ".css", ".map", ".json", ".txt", ".ico", ".png", ".svg", ".webmanifest")
 NO_PAGE = "no web UI here: it was not built (pip install -e . builds it), or UI_ENABLED says no\n"
 COMMON_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

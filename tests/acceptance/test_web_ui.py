@@ -83,7 +83,7 @@ def look_at_tasks(page: Page) -> None:
 def open_task(page: Page, place: Place, run: str, step: str) -> None:
     page.goto(f"{place.url}/Showcase/{run}/view/task?step={step}")
     page.get_by_role("table", name="Tasks").get_by_role("link").first.click()
-    expect(page.get_by_role("article", name=re.compile(f"Task {step}/"))).to_be_visible()
+    expect(page.get_by_role("article", name=f"Task {step}/")).to_be_visible()
 
 
 @when("I open the page of the stack")
@@ -107,7 +107,8 @@ def start_waiting(place: Place, page: Page) -> str:
 
 @then(parsers.parse("the list shows a running run of Showcase within {seconds:d} seconds"))
 def list_shows_running(page: Page, run: str, seconds: int) -> None:
-    row = page.get_by_role("table", name="Runs").get_by_role("row").filter(has_text=re.compile(rf"run {run}\b"))
+    link = page.get_by_role("link", name=f"Showcase run {run}", exact=True)
+    row = page.get_by_role("table", name="Runs").get_by_role("row").filter(has=link)
     expect(row).to_contain_text("Running", timeout=seconds * 1000)
 
 
@@ -254,9 +255,9 @@ def open_retried(page: Page, place: Place, run: str) -> None:
 
 @then("I can choose between its two attempts")
 def choose_attempt(page: Page) -> None:
-    page.get_by_role("navigation", name=re.compile("Attempt", re.I)).get_by_role("link").filter(
-        has_text="1"
-    ).first.click()
+    attempts = page.get_by_role("navigation", name="Attempts").get_by_role("link")
+    expect(attempts).to_have_count(2)
+    attempts.first.click()
 
 
 @then(parsers.parse('the log of the first says "{text}"'))
