@@ -1,5 +1,7 @@
 /** One row of the timeline: a step, or a task with its attempts. */
 
+import { Component } from "preact";
+
 import type { UITask } from "../api";
 import { formatCount, formatDuration, formatFullTime, StatusIcon, statusWord } from "../parts";
 import { href } from "../router";
@@ -16,7 +18,18 @@ export interface RowProps {
   marked: boolean;
 }
 
-export function TimelineRow({ row, id, span, now, height, active, marked }: RowProps) {
+/** Drawn again only if something of it has changed: scrolling moves rows, and must not cost more than that. */
+export class TimelineRow extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    return (Object.keys(next) as (keyof RowProps)[]).some((key) => next[key] !== this.props[key]);
+  }
+
+  render() {
+    return <Drawn {...this.props} />;
+  }
+}
+
+function Drawn({ row, id, span, now, height, active, marked }: RowProps) {
   const kind = row.kind === "step" ? "is-step" : row.alone ? "is-step is-alone" : "is-task";
   const open = row.kind === "step" && row.step.tasks.length > 0 ? row.open : undefined;
   return (
