@@ -26,6 +26,11 @@ export function unanswered(): void {
   if (!asking) void askUntilAnswered();
 }
 
+/** Asks once, for those who have a reason to doubt. */
+export async function check(): Promise<void> {
+  if (!(await pings())) unanswered();
+}
+
 async function askUntilAnswered(): Promise<void> {
   asking = true;
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {

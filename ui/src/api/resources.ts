@@ -7,6 +7,7 @@ import type {
   Dag,
   LogLine,
   Parameters,
+  QuickLink,
   StackInfo,
   UIArtifact,
   UIMetadata,
@@ -154,6 +155,10 @@ export const suggestTagValues = async (prefix: string, part: string, signal?: Ab
 
 export const suggestRuns = async (flow: string, part: string, signal?: AbortSignal): Promise<string[]> =>
   (await list<string>(`${at("flows", flow, "runs")}/autocomplete`, { _limit: 8, "run:co": part }, signal)).rows;
+
+/** Links that whoever runs the backend wants to be found. */
+export const fetchLinks = async (signal?: AbortSignal): Promise<QuickLink[]> =>
+  (await json("/links", {}, signal)) as QuickLink[];
 
 export const fetchFeatures = async (signal?: AbortSignal): Promise<Record<string, boolean>> =>
   (await json("/features", {}, signal)) as Record<string, boolean>;

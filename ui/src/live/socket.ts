@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { liveAddress, stale } from "../api";
+import { check, liveAddress, stale, whenStale } from "../api";
 
 export interface LiveEvent<T> {
   type: "INSERT" | "UPDATE" | "DELETE";
@@ -24,6 +24,7 @@ const subscriptions = new Map<string, { resource: string; listener: Listener }>(
 let socket: WebSocket | null = null;
 let pinger: ReturnType<typeof setInterval> | undefined;
 let pongDue: ReturnType<typeof setTimeout> | undefined;
+let retry: ReturnType<typeof setTimeout> | undefined;
 let wait = FIRST_WAIT_MS;
 /** Unix seconds at which the connection broke; null while it never did. */
 let lostAt: number | null = null;
@@ -47,6 +48,7 @@ const newId = (): string =>
 const say = (message: unknown): void => socket?.send(JSON.stringify(message));
 
 function connect(): void {
+  clearTimeout(retry);
   if (connection.value !== "lost") connection.value = "connecting";
   const opened = new WebSocket(liveAddress());
   socket = opened;
@@ -68,10 +70,16 @@ function connect(): void {
     clearTimeout(pongDue);
     lostAt ??= Math.floor(Date.now() / 1000);
     connection.value = "lost";
-    setTimeout(connect, wait);
+    void check();
+    retry = setTimeout(connect, wait);
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   };
 }
+
+// The backend answers again: no need to sit out the wait.
+whenStale(() => {
+  if (connection.peek() === "lost" && socket === null) connect();
+});
 
 function ping(opened: WebSocket): void {
   if (opened.readyState !== WebSocket.OPEN) return;

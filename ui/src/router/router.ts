@@ -33,6 +33,10 @@ const read = (): Place =>
     ? { parts: [], query: {} }
     : parsePlace(window.location.pathname, window.location.search, base);
 
+/** How far each entry of the history was scrolled. The page is shorter when the browser would do this itself. */
+const scrolled = new Map<string, number>();
+let entry = "";
+
 export const place = signal<Place>(read());
 export const query = computed(() => place.value.query);
 
@@ -43,8 +47,11 @@ export function href(parts: readonly (string | number)[], search: Record<string,
 
 export function go(address: string, options: { replace?: boolean } = {}): void {
   const samePath = new URL(address, window.location.href).pathname === window.location.pathname;
-  if (options.replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (options.replace) history.replaceState(history.state, "", address);
+  else {
+    scrolled.set(entry, window.scrollY);
+    history.pushState({ entry: (entry = newEntry()) }, "", address);
+  }
   place.value = read();
   if (!samePath && !options.replace) window.scrollTo(0, 0);
 }
@@ -58,9 +65,23 @@ export function hrefWith(changes: Record<string, string | undefined>): string {
   return href(place.value.parts, { ...place.value.query, ...changes });
 }
 
+const newEntry = (): string => String(performance.timeOrigin + performance.now());
+const entryOf = (state: unknown): string => (state as { entry?: string } | null)?.entry ?? "";
+
+/** Back to where the entry was scrolled to, once its view has been drawn. */
+function onPopState(event: PopStateEvent): void {
+  scrolled.set(entry, window.scrollY);
+  entry = entryOf(event.state);
+  place.value = read();
+  const top = scrolled.get(entry);
+  if (top !== undefined) requestAnimationFrame(() => requestAnimationFrame(() => window.scrollTo(0, top)));
+}
+
 /** Makes plain links move within the page. Called once. */
 export function followLinks(): void {
-  window.addEventListener("popstate", () => (place.value = read()));
+  history.scrollRestoration = "manual";
+  entry = entryOf(history.state);
+  window.addEventListener("popstate", onPopState);
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
       return;

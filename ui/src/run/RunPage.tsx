@@ -40,7 +40,7 @@ export function RunPage({ flow, run, view }: Props) {
   );
 
   const error = data.error.value;
-  if (error?.notFound) return <NotFound what="run" />;
+  if (error?.notFound && !data.run.value) return <NotFound what="run" />;
   if (error && !data.run.value) return <Failure error={error} what="the run" again={() => void data.load()} />;
   const tabs = VIEWS.map((id) => ({
     id,

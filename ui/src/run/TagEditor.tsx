@@ -2,7 +2,7 @@
 
 import { useRef, useState } from "preact/hooks";
 
-import { ApiError, mutateTags, type UIRun } from "../api";
+import { ApiError, mutateTags, suggestTags, useLoad, type UIRun } from "../api";
 import { Icon, Tags } from "../parts";
 import { href } from "../router";
 
@@ -28,6 +28,8 @@ export function TagEditor({ run, onChange }: { run: UIRun; onChange: (tags: stri
   const input = useRef<HTMLInputElement>(null);
   const tags = [...(run.tags ?? [])].sort();
   const given = run.system_tags ?? [];
+
+  const known = useKnownTags(editing ? typed : null).filter((tag) => !tags.includes(tag) && !given.includes(tag));
 
   const change = (add: string[], remove: string[]): void => {
     setBusy(true);
@@ -91,11 +93,18 @@ export function TagEditor({ run, onChange }: { run: UIRun; onChange: (tags: stri
             placeholder="New tag"
             value={typed}
             maxLength={500}
+            list="known-tags"
+            autocomplete="off"
             onInput={(event) => setTyped(event.currentTarget.value)}
             onKeyDown={(event) => {
               if (event.key === "Escape") setEditing(false);
             }}
           />
+          <datalist id="known-tags">
+            {known.map((tag) => (
+              <option key={tag} value={tag} />
+            ))}
+          </datalist>
           <button type="submit" class="button" disabled={busy || !typed.trim()}>
             Add
           </button>
@@ -112,6 +121,12 @@ export function TagEditor({ run, onChange }: { run: UIRun; onChange: (tags: stri
       </p>
     </div>
   );
+}
+
+/** Tags that other runs have and that hold the text. */
+function useKnownTags(part: string | null): string[] {
+  const found = useLoad(part === null ? null : `tags ${part}`, (signal) => suggestTags(part ?? "", signal));
+  return found.data ?? [];
 }
 
 function words(reason: unknown): string {

@@ -5,6 +5,7 @@ import { useComputed } from "@preact/signals";
 import type { UITask } from "../api";
 import { Duration, Empty, Skeleton, Status, Time, VirtualList, formatCount, statusWord, useNarrow } from "../parts";
 import { href, query, setQuery } from "../router";
+import { useRowKeys } from "../shell";
 import { taskKey, type RunData } from "./runData";
 import { nameOf, orderingTasksBy, readTaskOrder, startOf, tasksToShow, type TaskColumn } from "./tasks";
 
@@ -25,6 +26,7 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
   const narrow = useNarrow();
   const tasks = useComputed(() => tasksToShow(data.tasks.value.values(), query.value)).value;
   const steps = useComputed(() => [...data.steps.value.keys()].filter((name) => !name.startsWith("_"))).value;
+  const rows = useRowKeys("task", () => tasks.map(taskKey));
   const all = data.tasks.value.size;
   if (!data.complete.value && all === 0) return <Skeleton height={320} />;
   const row = (index: number) => {
@@ -50,7 +52,7 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
       {tasks.length === 0 ? (
         <Empty title={all === 0 ? "Nothing yet" : "No task matches"} />
       ) : (
-        <div class="table tasks" role="table" aria-label="Tasks" aria-rowcount={tasks.length + 1}>
+        <div class="table tasks" role="table" aria-label="Tasks" aria-rowcount={tasks.length + 1} ref={rows.table}>
           <Head />
           <VirtualList count={tasks.length} rowHeight={narrow ? NARROW_ROW_PX : ROW_PX} row={row} />
         </div>
@@ -123,7 +125,7 @@ function TaskRow({ task, flow, run }: { task: UITask; flow: string; run: string 
   const running = task.status === "running";
   const address = href([flow, run, task.step_name, task.task_name ?? task.task_id], { attempt: task.attempt_id });
   return (
-    <div class="row task-row" role="row">
+    <div class="row task-row" role="row" data-key={taskKey(task)}>
       <span class="cell cell-status" role="cell">
         <Status value={task.status} />
       </span>

@@ -1,20 +1,20 @@
 /** One run with its steps and tasks: loaded page by page, then kept up to date by live events. */
 
 import { signal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 
 import {
   ApiError,
   fetchRun,
   fetchSteps,
   fetchTasks,
-  generation,
   runPath,
+  whenStale,
   type UIRun,
   type UIStep,
   type UITask,
 } from "../api";
-import { batched, subscribe, withEvents, withRows, type Keyed, type LiveEvent } from "../live";
+import { batched, keptFor, subscribe, withEvents, withRows, type Keyed, type LiveEvent } from "../live";
 
 const TASK_BATCH_MS = 100; // a wide foreach starts hundreds of tasks a second, and each costs a rendering
 
@@ -46,10 +46,13 @@ export class RunData {
     }, TASK_BATCH_MS);
     this.stops.push(
       subscribe<UIRun>(path, ({ type, data }) => {
-        if (type !== "DELETE") this.run.value = data;
+        if (type === "DELETE") return;
+        this.run.value = data;
+        if (this.error.peek()) void this.load(); // the address was there before the run was
       }),
       subscribe<UIStep>(`${path}/steps`, (event) => steps.add(event)),
       subscribe<UITask>(`${path}/tasks`, (event) => tasks.add(event)),
+      whenStale(() => void this.load()),
       () => steps.drop(),
       () => tasks.drop(),
     );
@@ -84,12 +87,11 @@ export class RunData {
   }
 }
 
+const KEPT_MS = 120_000; // one opens a task, looks, and comes back
+const kept = keptFor<RunData>(KEPT_MS);
+
 export function useRunData(flow: string, run: string): RunData {
-  const data = useMemo(() => new RunData(flow, run), [flow, run]);
-  useEffect(() => () => data.stop(), [data]);
-  const turn = generation.value;
-  useEffect(() => {
-    if (turn > 0) void data.load();
-  }, [turn, data]);
-  return data;
+  const key = runPath(flow, run);
+  useEffect(() => () => kept.leave(key), [key]);
+  return kept.take(key, () => new RunData(flow, run));
 }

@@ -1,18 +1,22 @@
 /** All runs: filtered, ordered, grouped, live. */
 
 import { useComputed } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
-import { generation, withQuery } from "../api";
+import { withQuery } from "../api";
+import { keptFor } from "../live";
 import { Empty, Failure, VirtualList, formatCount, useNarrow } from "../parts";
-import { go, href, query, setQuery } from "../router";
-import { useKeys, useTitle } from "../shell";
+import { href, query, setQuery } from "../router";
+import { useKeys, useRowKeys, useTitle } from "../shell";
 import { StartGuide } from "../start/StartGuide";
 import { GROUP_ROWS, RunFeed } from "./feed";
 import { apiQuery, clearing, narrows, orderingBy, readGroup, readOrder } from "./filters";
 import { itemsOf, type Item } from "./order";
 import { GroupRow, RunRow, SkeletonRow } from "./rows";
 import { Toolbar } from "./Toolbar";
+
+const KEPT_MS = 600_000; // one opens a run, looks, and comes back to the same place
+const feeds = keptFor<RunFeed>(KEPT_MS);
 
 const ROW_PX = 40;
 const NARROW_ROW_PX = 62;
@@ -56,21 +60,26 @@ export function RunsPage() {
 function useFeed(): RunFeed {
   const search = query.value;
   const wanted = withQuery("", { ...apiQuery(search), _group: readGroup(search) });
-  const feed = useMemo(() => new RunFeed(search), [wanted]); // eslint-disable-line react-hooks/exhaustive-deps -- wanted is all of search that counts
-  useEffect(() => () => feed.stop(), [feed]);
-  const turn = generation.value;
-  const first = useRef(turn);
-  useEffect(() => {
-    if (turn !== first.current) void feed.refresh();
-    first.current = turn;
-  }, [turn, feed]);
-  return feed;
+  useEffect(() => () => feeds.leave(wanted), [wanted]);
+  return feeds.take(wanted, () => new RunFeed(search));
 }
 
 function RunTable({ feed, items }: { feed: RunFeed; items: readonly Item[] }) {
   const narrow = useNarrow();
   const { chosen, toggle } = useChosen();
-  const focusRow = useRowKeys(items, toggle);
+  const rows = useRowKeys("run", () => items.filter((item) => item.kind === "run").map((item) => item.key));
+  useKeys(
+    [
+      {
+        keys: "x",
+        label: "Choose the run to compare",
+        run: () => {
+          if (rows.at.current !== null) toggle(rows.at.current);
+        },
+      },
+    ],
+    [],
+  );
   const waiting = feed.loading.value && items.length === 0;
   const error = feed.error.value;
   if (error && items.length === 0 && !error.unreachable)
@@ -85,7 +94,7 @@ function RunTable({ feed, items }: { feed: RunFeed; items: readonly Item[] }) {
   };
   return (
     <>
-      <div class="table runs" role="table" aria-label="Runs" aria-busy={feed.loading.value} ref={focusRow}>
+      <div class="table runs" role="table" aria-label="Runs" aria-busy={feed.loading.value} ref={rows.table}>
         <Head />
         <VirtualList
           count={count}
@@ -184,32 +193,3 @@ function Chosen({ keys }: { keys: readonly string[] }) {
 
 /** `Flow/12` as its two parts. */
 const splitKey = (key: string): [string, string] => [key.slice(0, key.lastIndexOf("/")), key.slice(key.lastIndexOf("/") + 1)];
-
-/** `j` and `k` move the focus from row to row, so that Enter and screen readers follow it without more. */
-function useRowKeys(items: readonly Item[], toggle: (key: string) => void) {
-  const table = useRef<HTMLDivElement>(null);
-  const at = useRef<string | null>(null);
-  const move = (step: number): void => {
-    const keys = items.filter((item) => item.kind === "run").map((item) => item.key);
-    const old = at.current === null ? -1 : keys.indexOf(at.current);
-    const next = keys[Math.min(Math.max(old + step, 0), keys.length - 1)];
-    if (next === undefined) return;
-    at.current = next;
-    const row = table.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(next)}"]`);
-    row?.querySelector<HTMLElement>("a")?.focus({ preventScroll: true });
-    row?.scrollIntoView({ block: "nearest" });
-  };
-  const open = (): void => {
-    if (at.current !== null) go(href(splitKey(at.current)));
-  };
-  useKeys(
-    [
-      { keys: "j", label: "Next run", run: () => move(1) },
-      { keys: "k", label: "Run before", run: () => move(-1) },
-      { keys: "Enter", label: "Open the run", run: open },
-      { keys: "x", label: "Choose the run to compare", run: () => at.current !== null && toggle(at.current) },
-    ],
-    [items],
-  );
-  return table;
-}

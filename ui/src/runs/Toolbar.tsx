@@ -2,18 +2,11 @@
 
 import { useEffect, useRef } from "preact/hooks";
 
-import { Icon, StatusIcon, formatTime, statusWord } from "../parts";
+import { Icon, StatusIcon, statusWord } from "../parts";
 import { query, setQuery } from "../router";
 import { STATUSES, adding, clearing, narrows, readFilters, readStatuses, removing, togglingStatus } from "./filters";
 import { SearchBox, fieldWord } from "./SearchBox";
-
-const HOUR_MS = 3_600_000;
-const RANGES = [
-  ["Last hour", HOUR_MS],
-  ["Last 24 hours", 24 * HOUR_MS],
-  ["Last 7 days", 7 * 24 * HOUR_MS],
-  ["Last 30 days", 30 * 24 * HOUR_MS],
-] as const;
+import { TimeRange } from "./TimeRange";
 
 /** Tells the style sheet how high the toolbar is: the head of the table sticks below it. */
 function useHeightTold() {
@@ -93,33 +86,4 @@ function Chips() {
       </button>
     </div>
   );
-}
-
-function TimeRange() {
-  const { "ts_epoch:ge": from, "ts_epoch:le": to } = query.value;
-  const custom = from || to ? "custom" : "";
-  const choose = (value: string): void => {
-    if (value === "custom") return;
-    const since = value ? String(Date.now() - Number(value)) : undefined;
-    setQuery({ "ts_epoch:ge": since, "ts_epoch:le": undefined });
-  };
-  return (
-    <label class="select">
-      <span class="unseen">Started</span>
-      <select class="input" value={custom} onChange={(event) => choose(event.currentTarget.value)}>
-        <option value="">Any time</option>
-        {RANGES.map(([label, span]) => (
-          <option key={span} value={span}>
-            {label}
-          </option>
-        ))}
-        {custom && <option value="custom">{rangeWords(from, to)}</option>}
-      </select>
-    </label>
-  );
-}
-
-function rangeWords(from: string | undefined, to: string | undefined): string {
-  const words = (at: string): string => formatTime(Number(at), Date.now());
-  return [from && `since ${words(from)}`, to && `until ${words(to)}`].filter(Boolean).join(" ");
 }

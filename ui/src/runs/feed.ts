@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { ApiError, fetchRuns, withQuery, type Query, type UIRun } from "../api";
+import { ApiError, fetchRuns, whenStale, withQuery, type Query, type UIRun } from "../api";
 import { batched, subscribe, type LiveEvent } from "../live";
 import { apiQuery, liveQuery, readGroup, readOrder, readStatuses } from "./filters";
 import { keyOf, withLive } from "./order";
@@ -21,7 +21,7 @@ export class RunFeed {
   private next = 1;
   private controller = new AbortController();
   private readonly query: Query;
-  private readonly unsubscribe: () => void;
+  private readonly stops: (() => void)[];
   private readonly batch = batched<LiveEvent<UIRun>>((events) => this.apply(events));
 
   constructor(private readonly search: Readonly<Record<string, string>>) {
@@ -29,14 +29,17 @@ export class RunFeed {
     // One row more than is shown tells that there are more.
     const size = group ? { _limit: PAGE_GROUPS, _group: group, _group_limit: GROUP_ROWS + 1 } : { _limit: PAGE_ROWS };
     this.query = { ...apiQuery(search), ...size };
-    this.unsubscribe = subscribe<UIRun>(withQuery("/runs", liveQuery(search)), (event) => this.batch.add(event));
+    this.stops = [
+      subscribe<UIRun>(withQuery("/runs", liveQuery(search)), (event) => this.batch.add(event)),
+      whenStale(() => void this.refresh()),
+      () => this.batch.drop(),
+      () => this.controller.abort(),
+    ];
     void this.load();
   }
 
   stop(): void {
-    this.unsubscribe();
-    this.batch.drop();
-    this.controller.abort();
+    for (const stop of this.stops) stop();
   }
 
   /** The next page, unless one is on its way. */

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
+import { fetchLinks, useLoad } from "../api";
 import { Icon } from "../parts";
 import { keysInForce } from "./keyboard";
 
@@ -35,9 +36,29 @@ export function Help() {
               <KeyLine key={key.keys} keys={key.keys} label={key.label} />
             ))}
           </dl>
+          <Links />
         </>
       )}
     </dialog>
+  );
+}
+
+/** `javascript:` and the like are no links of ours, whoever configured them. */
+const safe = (address: string): boolean => /^(https?:|mailto:|\/)/i.test(address);
+
+function Links() {
+  const links = useLoad("links", fetchLinks).data?.filter(({ href }) => safe(href)) ?? [];
+  if (links.length === 0) return null;
+  return (
+    <ul class="help-links">
+      {links.map(({ href, label }) => (
+        <li key={href}>
+          <a href={href} target="_blank" rel="noreferrer">
+            {label}
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }
 
