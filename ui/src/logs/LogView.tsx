@@ -148,9 +148,9 @@ export function LogView({ source, running }: Props) {
   return (
     <section class="log" aria-label={name}>
       <div class="log-tools">
-        <h3 class="log-name">
+        <h2 class="log-name">
           {name} <span class="soft num">{count > 0 ? `${formatCount(store.total)} ${store.total === 1 ? "line" : "lines"}` : ""}</span>
-        </h3>
+        </h2>
         {running && <span class={`log-live${following ? " is-following" : ""}`}>{following ? "following" : "paused"}</span>}
         <span class="log-space" />
         {count > 0 && (
