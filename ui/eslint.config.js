@@ -39,6 +39,9 @@ export default ts.config(
       "@typescript-eslint/no-confusing-void-expression": "off",
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
+      // With noUncheckedIndexedAccess every element of an array may be missing; where a loop's bounds say that it is
+      // there, `!` says so too.
+      "@typescript-eslint/no-non-null-assertion": "off",
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-restricted-syntax": [

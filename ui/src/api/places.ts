@@ -35,4 +35,5 @@ function address(name: Setting, fallback: string): string {
 
 export const apiAddress = (): string => address("METAFLOW_SERVICE", "api");
 export const metadataServiceAddress = (): string => address("METAFLOW_METADATA_SERVICE", "service");
+export const liveSearchAddress = (): string => `${apiAddress().replace(/^http/, "ws")}/search`;
 export const liveAddress = (): string => `${apiAddress().replace(/^http/, "ws")}/ws`;

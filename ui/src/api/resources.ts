@@ -1,7 +1,7 @@
 /** The questions that views ask, by name. */
 
-import { at, everyPage, json, list, one, send, type Page, type Query } from "./client";
-import { apiAddress, metadataServiceAddress } from "./places";
+import { at, everyPage, json, list, one, send, withQuery, type Page, type Query } from "./client";
+import { apiAddress, liveSearchAddress, metadataServiceAddress } from "./places";
 import type {
   Card,
   Dag,
@@ -155,6 +155,9 @@ export const suggestTagValues = async (prefix: string, part: string, signal?: Ab
 
 export const suggestRuns = async (flow: string, part: string, signal?: AbortSignal): Promise<string[]> =>
   (await list<string>(`${at("flows", flow, "runs")}/autocomplete`, { _limit: 8, "run:co": part }, signal)).rows;
+
+/** Of the WebSocket that searches the artifacts of a run. */
+export const searchAddress = (path: string, query: Query): string => liveSearchAddress() + withQuery(path, query);
 
 /** Links that whoever runs the backend wants to be found. */
 export const fetchLinks = async (signal?: AbortSignal): Promise<QuickLink[]> =>

@@ -180,16 +180,14 @@ function Card({ node, bar, onStep }: { node: Node; bar: StepBar | undefined; onS
   const failed = bar?.counts.failed ?? 0;
   const status = bar ? bar.status : "none";
   const kind = KINDS[node.type] ?? node.type;
-  const word = bar ? statusWord(bar.status) : "Not started";
+  const word = bar ? statusWord(bar.status) : "";
   const counted = total > 1 ? `${formatCount(done)}/${formatCount(total)}` : "";
-  const spoken = [`Step ${node.id}`, kind, word, total > 1 ? `${done} of ${total} tasks completed` : "", node.doc.slice(0, LONGEST_TITLE)];
   return (
     <button
       type="button"
       class={`graph-card is-${status}${node.depth > 0 ? " is-many" : ""}`}
       style={{ left: `${node.x}px`, top: `${node.y}px`, width: `${node.width}px`, height: `${node.height}px` }}
       title={[node.id, node.doc].filter(Boolean).join("\n\n").slice(0, LONGEST_TITLE)}
-      aria-label={spoken.filter(Boolean).join(", ")}
       onClick={() => onStep(node.id)}
     >
       <span class="graph-card-head">
@@ -199,7 +197,7 @@ function Card({ node, bar, onStep }: { node: Node; bar: StepBar | undefined; onS
       <span class="graph-card-foot">
         {kind && <span class="graph-kind">{kind}</span>}
         {!bar && <span>not started</span>}
-        {bar && !counted && <span>{word.toLowerCase()}</span>}
+        {bar && <span class={counted ? "unseen" : ""}>{word.toLowerCase()}</span>}
         {failed > 0 && total > 1 && <span class="graph-failed num">{formatCount(failed)} failed</span>}
         {counted && <span class="graph-count num">{counted}</span>}
       </span>

@@ -51,36 +51,44 @@ interface Body {
 const EMPTY: Layout = { nodes: [], frames: [], links: [], width: 0, height: 0 };
 
 export function layOut(dag: Dag | null): Layout {
-  const steps = new Map(Object.entries(dag?.steps ?? {}).filter(([, step]) => step && typeof step === "object"));
+  const steps: Steps = new Map();
+  for (const [name, step] of Object.entries((dag?.steps ?? {}) as Record<string, unknown>)) {
+    if (typeof step === "object" && step !== null) steps.set(name, step);
+  }
   if (!steps.size) return EMPTY;
   const next = new Map<string, string[]>();
   for (const [name, step] of steps) {
-    next.set(name, [...new Set(Array.isArray(step.next) ? step.next : [])].filter((to) => steps.has(to)));
+    const targets: unknown[] = Array.isArray(step.next) ? step.next : [];
+    next.set(name, [...new Set(targets.map(text))].filter((to) => steps.has(to)));
   }
   const kept = bodies(steps, next);
   const drawing = draw(new Set(steps.keys()), next, kept, 0);
   for (const node of drawing.nodes) {
     const step = steps.get(node.id)!;
-    node.type = String(step.type ?? "");
-    node.doc = String(step.doc ?? "");
+    node.type = text(step.type);
+    node.doc = text(step.doc);
   }
   for (const frame of drawing.frames) {
-    const over = steps.get(frame.id)!.foreach_artifact;
-    frame.over = typeof over === "string" ? over : "";
+    frame.over = text(steps.get(frame.id)!.foreach_artifact);
   }
   return drawing;
 }
 
-type Steps = Map<string, Dag["steps"][string]>;
+/** What a step holds was stored by a flow, and may be anything. */
+type Steps = Map<string, Partial<Record<"type" | "next" | "doc" | "foreach_artifact" | "matching_join", unknown>>>;
 type Next = Map<string, string[]>;
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
 
 /** The bodies of foreaches that can be framed: entered only by the foreach, left only to its join. */
 function bodies(steps: Steps, next: Next): Body[] {
   const found: Body[] = [];
   for (const [name, step] of steps) {
     const starts = next.get(name)!;
-    if (!String(step.type ?? "").includes("foreach") || starts.length !== 1) continue;
-    const join = typeof step.matching_join === "string" ? step.matching_join : meeting(starts[0]!, steps, next);
+    if (!text(step.type).includes("foreach") || starts.length !== 1) continue;
+    const join = text(step.matching_join) || meeting(starts[0]!, steps, next);
     if (!join || !steps.has(join) || join === starts[0]) continue;
     const members = reach(starts[0]!, join, next);
     if (members.has(name) || !closed(members, name, join, next)) continue;
@@ -95,7 +103,7 @@ function meeting(from: string, steps: Steps, next: Next): string | null {
   let depth = 1;
   for (let name: string | undefined = from; name && !seen.has(name); name = next.get(name)![0]) {
     seen.add(name);
-    const type = String(steps.get(name)!.type ?? "");
+    const type = text(steps.get(name)!.type);
     if (type === "join" && --depth === 0) return name;
     if (type.startsWith("split") && type !== "split-switch") depth++;
   }

@@ -1,5 +1,7 @@
 /** One line of a log: its number, its time, and its text in colour with what was searched for marked. */
 
+import { Component } from "preact";
+
 import type { LogLine } from "../api";
 import { formatFullTime } from "../parts";
 import { parseAnsi, type Look, type Piece } from "./ansi";
@@ -22,7 +24,18 @@ interface Props {
   chosen: boolean;
 }
 
-export function Line({ row, line, top, height, times, wanted, chosen }: Props) {
+/** Drawn again only if something of it has changed, so that scrolling is cheap. */
+export class Line extends Component<Props> {
+  override shouldComponentUpdate(next: Props): boolean {
+    return (Object.keys(next) as (keyof Props)[]).some((key) => next[key] !== this.props[key]);
+  }
+
+  render() {
+    return <Drawn {...this.props} />;
+  }
+}
+
+function Drawn({ row, line, top, height, times, wanted, chosen }: Props) {
   return (
     <div
       class={`log-line${chosen ? " is-chosen" : ""}`}

@@ -50,11 +50,13 @@ export function LogView({ source, running }: Props) {
 
   useEffect(() => {
     if (count > 0) log.look(store.first + from, store.first + to - 1);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for all that the store holds
   }, [log.look, from, to, version]);
 
+  const shown = log.loaded && count > 0;
   useLayoutEffect(() => {
     const element = pane.current;
-    if (!element) return;
+    if (!element || !shown) return;
     const measure = (): void => setView({ top: element.scrollTop, height: element.clientHeight, width: element.clientWidth });
     measure();
     const observer = new ResizeObserver(measure);
@@ -78,13 +80,14 @@ export function LogView({ source, running }: Props) {
       cancelAnimationFrame(due);
       element.removeEventListener("scroll", onScroll);
     };
-  }, [log.loaded && count > 0]);
+  }, [shown]);
 
   useLayoutEffect(() => {
     if (following && pane.current) pane.current.scrollTop = pane.current.scrollHeight;
   }, [following, height, view.height, log.loaded]);
 
   // Lines that turn out taller than their length foretold (wide letters of a fallback font) push the others down.
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- after each drawing; it comes to rest once all heights are known
   useLayoutEffect(() => {
     if (!heights || !pane.current) return;
     let changed = false;
@@ -114,6 +117,7 @@ export function LogView({ source, running }: Props) {
   }
   useEffect(() => {
     if (search.row !== null) goTo(search.row);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- only a move of the search moves the view
   }, [search.row, search.wanted]);
 
   function onClick(event: MouseEvent): void {
@@ -144,9 +148,9 @@ export function LogView({ source, running }: Props) {
   return (
     <section class="log" aria-label={name}>
       <div class="log-tools">
-        <h3 class="log-name">
+        <h2 class="log-name">
           {name} <span class="soft num">{count > 0 ? `${formatCount(store.total)} ${store.total === 1 ? "line" : "lines"}` : ""}</span>
-        </h3>
+        </h2>
         {running && <span class={`log-live${following ? " is-following" : ""}`}>{following ? "following" : "paused"}</span>}
         <span class="log-space" />
         {count > 0 && (
@@ -233,6 +237,7 @@ function useHeights(store: LogStore, version: number, columns: number): Heights 
       state.heights.set(row - store.first, short ? 1 : Math.ceil(cells(text.slice(0, LONGEST_SHOWN)) / columns));
     }
     return state.heights;
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for all that the store holds
   }, [store, version, columns]);
 }
 
@@ -263,6 +268,7 @@ function useSearch(store: LogStore, version: number, loadAll: () => Promise<void
     }, text ? SEARCH_WAIT_MS : 0);
     return () => clearTimeout(timer);
   }, [text, store, loadAll]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for all that the store holds
   const rows = useMemo(() => (wanted ? store.find(wanted) : []), [store, version, wanted]);
   const move = (by: number): void => setPlace((old) => (rows.length ? (old + by + rows.length) % rows.length : 0));
   const at = Math.min(place, rows.length - 1);

@@ -132,17 +132,17 @@ function inside(code: number, low: number, high: number): boolean {
 }
 
 function applied(before: State, parameters: string): State {
-  const state: State = { ...before };
+  let state: State = { ...before };
   const codes = parameters.split(";");
   for (let i = 0; i < codes.length; i++) {
     const [code, ...fine] = codes[i]!.split(":");
     const n = Number(code || 0);
-    if (n === 0) {
-      for (const key of Object.keys(state) as (keyof State)[]) delete state[key];
-    } else if (n === 1) state.bold = true;
+    if (n === 0) state = {};
+    else if (n === 1) state.bold = true;
     else if (n === 2) state.dim = true;
     else if (n === 3) state.italic = true;
-    else if (n === 4) set(state, "underline", fine[0] !== "0");
+    else if (n === 4 && fine[0] === "0") delete state.underline;
+    else if (n === 4) state.underline = true;
     else if (n === 7) state.inverse = true;
     else if (n === 9) state.strike = true;
     else if (n === 21) state.underline = true;
@@ -166,11 +166,6 @@ function applied(before: State, parameters: string): State {
     else if (inside(n, 100, 107)) state.bg = n - 92;
   }
   return state;
-}
-
-function set(state: State, key: "underline", on: boolean): void {
-  if (on) state[key] = true;
-  else delete state[key];
 }
 
 /** A colour out of 256 (`5;n`) or out of all (`2;r;g;b`), and how many values it took. */

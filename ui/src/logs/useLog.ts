@@ -32,8 +32,8 @@ export interface Log {
 
 export function useLog(source: LogSource, running: boolean): Log {
   const { flow, run, step, task, attempt, stream } = source;
-  const key = JSON.stringify([flow, run, step, task, attempt, stream]);
-  const store = useMemo(() => new LogStore(), [key]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- another log, another store
+  const store = useMemo(() => new LogStore(), [flow, run, step, task, attempt, stream]);
   const [version, setVersion] = useState(0);
   const [loaded, setLoaded] = useState<LogStore | null>(null);
   const [error, setError] = useState<ApiError | undefined>(undefined);
@@ -58,32 +58,34 @@ export function useLog(source: LogSource, running: boolean): Log {
           if (current.current === store) setLoaded(store);
         }
       },
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- there is one store for each log
     [store],
   );
+  const wasRunning = useRef<LogStore | null>(null);
 
   useEffect(() => {
-    let over = false;
+    const life = new AbortController();
+    const over = (): boolean => life.signal.aborted;
     const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     const again = async (): Promise<void> => {
       await load(1, PAGE_LINES);
       if (!running) {
         for (const ms of wasRunning.current === store ? AFTERMATH_MS : []) {
           await wait(ms);
-          if (over) return;
+          if (over()) return;
           await load(1, PAGE_LINES);
         }
         return;
       }
       wasRunning.current = store;
-      while (!over) {
+      while (!over()) {
         await wait(POLL_MS);
-        if (!over && !document.hidden) await load(1, PAGE_LINES);
+        if (!over() && !document.hidden) await load(1, PAGE_LINES);
       }
     };
     void again();
-    return () => void (over = true);
+    return () => life.abort();
   }, [store, load, running, turn]);
-  const wasRunning = useRef<LogStore | null>(null);
 
   const looking = useMemo(() => {
     let range: [number, number] = [0, -1];

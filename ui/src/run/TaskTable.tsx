@@ -1,17 +1,21 @@
 /** The attempts of a run's tasks as a table: ordered, narrowed, and as long as it has to be. */
 
 import { useComputed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 
 import type { UITask } from "../api";
 import { Duration, Empty, Skeleton, Status, Time, VirtualList, formatCount, statusWord, useNarrow } from "../parts";
 import { href, query, setQuery } from "../router";
 import { useRowKeys } from "../shell";
 import { taskKey, type RunData } from "./runData";
+import { readAsked, useArtifactSearch, useSearchScopes, type Found } from "./search";
 import { nameOf, orderingTasksBy, readTaskOrder, startOf, tasksToShow, type TaskColumn } from "./tasks";
 
 const ROW_PX = 36;
 const NARROW_ROW_PX = 62;
 const STATUSES = ["running", "completed", "failed", "pending", "unknown"];
+
+const NONE: ReadonlySet<string> = new Set();
 
 const COLUMNS: [TaskColumn, string][] = [
   ["status", "Status"],
@@ -24,11 +28,15 @@ const COLUMNS: [TaskColumn, string][] = [
 
 export function TaskTable({ data, flow, run }: { data: RunData; flow: string; run: string }) {
   const narrow = useNarrow();
-  const tasks = useComputed(() => tasksToShow(data.tasks.value.values(), query.value)).value;
+  const scopes = useSearchScopes();
+  const found = useArtifactSearch(flow, run, scopes.length > 0 ? readAsked(query.value["q"]) : null, scopes);
+  const among = found ? (found.tasks ?? NONE) : undefined;
+  const all = data.tasks.value;
+  const search = query.value;
+  const tasks = useMemo(() => tasksToShow(all.values(), search, among), [all, search, among]);
   const steps = useComputed(() => [...data.steps.value.keys()].filter((name) => !name.startsWith("_"))).value;
   const rows = useRowKeys("task", () => tasks.map(taskKey));
-  const all = data.tasks.value.size;
-  if (!data.complete.value && all === 0) return <Skeleton height={320} />;
+  if (!data.complete.value && all.size === 0) return <Skeleton height={320} />;
   const row = (index: number) => {
     const task = tasks[index];
     return task && <TaskRow key={taskKey(task)} task={task} flow={flow} run={run} />;
@@ -39,18 +47,18 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
         <input
           class="input task-search"
           aria-label="Find a task"
-          placeholder="Find a task"
+          placeholder={scopes.length > 0 ? "Find a task, or artifact=value" : "Find a task"}
           value={query.value["q"] ?? ""}
           onInput={(event) => setQuery({ q: event.currentTarget.value }, { replace: true })}
         />
         <Choice label="Step" name="step" every="All steps" values={steps} />
         <Choice label="Status" name="status" every="Any status" values={STATUSES} words={statusWord} />
         <span class="soft num" role="status">
-          {formatCount(tasks.length)} {tasks.length === 1 ? "attempt" : "attempts"}
+          {words(tasks.length, found)}
         </span>
       </div>
       {tasks.length === 0 ? (
-        <Empty title={all === 0 ? "Nothing yet" : "No task matches"} />
+        <Empty title={all.size === 0 ? "Nothing yet" : among === NONE ? "Searching …" : "No task matches"} />
       ) : (
         <div class="table tasks" role="table" aria-label="Tasks" aria-rowcount={tasks.length + 1} ref={rows.table}>
           <Head />
@@ -59,6 +67,12 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
       )}
     </>
   );
+}
+
+function words(count: number, found: Found | null): string {
+  if (found?.error) return found.error;
+  if (found && !found.tasks) return `Searching … ${Math.round(found.progress * 100)}%`;
+  return `${formatCount(count)} ${count === 1 ? "attempt" : "attempts"}`;
 }
 
 interface ChoiceProps {

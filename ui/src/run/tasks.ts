@@ -36,16 +36,18 @@ export function durationOf(task: UITask, now: number): number | null {
 
 const WORST_FIRST = ["failed", "running", "pending", "unknown", "refining", "completed"];
 
-/** Steps that begin with `_` are Metaflow's own. */
-export function tasksToShow(tasks: Iterable<UITask>, search: Search): UITask[] {
+/** Those that the query asks for; `among` are the ids that a search has found, and stand for its text.
+ *  Steps that begin with `_` are Metaflow's own, and not shown. */
+export function tasksToShow(tasks: Iterable<UITask>, search: Search, among?: ReadonlySet<string>): UITask[] {
   const step = search["step"];
   const status = search["status"];
-  const text = search["q"]?.toLowerCase();
+  const text = among ? undefined : search["q"]?.toLowerCase();
   const shown: UITask[] = [];
   for (const task of tasks) {
     if (task.step_name.startsWith("_")) continue;
     if (step && task.step_name !== step) continue;
     if (status && task.status !== status) continue;
+    if (among && !among.has(String(task.task_id)) && !among.has(task.task_name ?? "")) continue;
     if (text && !nameOf(task).toLowerCase().includes(text)) continue;
     shown.push(task);
   }

@@ -3,10 +3,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fetchTaskArtifacts, useLoad, type UIArtifact } from "../api";
-import { CopyButton, Failure, Skeleton, Time } from "../parts";
+import { Failure, Skeleton, Time } from "../parts";
+import { LongText } from "./LongText";
 import { Section, type Place } from "./Section";
 
-const PREVIEW_CHARS = 180;
 const GENERIC_TYPE = "metaflow.artifact"; // what the client writes, whatever the value is
 
 export function Artifacts({ place, running }: { place: Place; running: boolean }) {
@@ -86,7 +86,6 @@ function Artifact({ row }: { row: UIArtifact }) {
 }
 
 function Value({ row }: { row: UIArtifact }) {
-  const [open, setOpen] = useState(false);
   const { content, postprocess_error: trouble } = row;
   if (trouble) {
     return (
@@ -96,29 +95,11 @@ function Value({ row }: { row: UIArtifact }) {
     );
   }
   if (content === null || content === undefined) return <span class="soft">not shown</span>;
-  const long = content.length > PREVIEW_CHARS || content.includes("\n");
-  return (
-    <div class="artifact-value">
-      <pre class={`breaks${open ? " is-open" : ""}`}>{open || !long ? content : preview(content)}</pre>
-      {long && (
-        <span class="artifact-tools">
-          <button type="button" class="button button-quiet" aria-expanded={open} onClick={() => setOpen(!open)}>
-            {open ? "Less" : "More"}
-          </button>
-          <CopyButton text={content} label={`Copy the value of ${row.name}`} small />
-        </span>
-      )}
-    </div>
-  );
+  return <LongText text={content} name={row.name} />;
 }
 
 /** The reason alone: the name stands beside it already. */
 function why(name: string, detail: string): string {
   const rest = detail.startsWith(`${name} `) ? detail.slice(name.length + 1) : detail;
   return rest ? rest[0]!.toUpperCase() + rest.slice(1) : rest;
-}
-
-function preview(content: string): string {
-  const line = content.slice(0, PREVIEW_CHARS).split("\n", 1)[0]!;
-  return `${line} …`;
 }

@@ -2,6 +2,7 @@
 
 import type { UIMetadata } from "../api";
 import { Time } from "../parts";
+import { LongText } from "./LongText";
 import { Section } from "./Section";
 
 export function Metadata({ rows }: { rows: readonly UIMetadata[] }) {
@@ -29,7 +30,7 @@ export function Metadata({ rows }: { rows: readonly UIMetadata[] }) {
                   <bdi>{row.field_name}</bdi>
                 </th>
                 <td>
-                  <pre class="breaks task-value">{row.value}</pre>
+                  <LongText text={row.value} name={row.field_name} />
                 </td>
                 <td class="task-wide soft">
                   <Time at={row.ts_epoch} />

@@ -38,6 +38,7 @@ export function Overview({ steps, whole, view, now }: Props) {
     const counts = density(all, whole, SLOTS);
     const most = counts.reduce((a, b) => Math.max(a, b), 1);
     return [area(counts, most), area(density(failed, whole, SLOTS), most)] as const;
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `whole` is a new object each time
   }, [steps, whole.start, whole.end, now]);
 
   const share = (event: PointerEvent): number => {

@@ -1,5 +1,7 @@
 /** One row of the timeline: a step, or a task with its attempts. */
 
+import { Component } from "preact";
+
 import type { UITask } from "../api";
 import { formatCount, formatDuration, formatFullTime, StatusIcon, statusWord } from "../parts";
 import { href } from "../router";
@@ -16,7 +18,18 @@ export interface RowProps {
   marked: boolean;
 }
 
-export function TimelineRow({ row, id, span, now, height, active, marked }: RowProps) {
+/** Drawn again only if something of it has changed: scrolling moves rows, and must not cost more than that. */
+export class TimelineRow extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    return (Object.keys(next) as (keyof RowProps)[]).some((key) => next[key] !== this.props[key]);
+  }
+
+  render() {
+    return <Drawn {...this.props} />;
+  }
+}
+
+function Drawn({ row, id, span, now, height, active, marked }: RowProps) {
   const kind = row.kind === "step" ? "is-step" : row.alone ? "is-step is-alone" : "is-task";
   const open = row.kind === "step" && row.step.tasks.length > 0 ? row.open : undefined;
   return (
@@ -25,13 +38,13 @@ export function TimelineRow({ row, id, span, now, height, active, marked }: RowP
       role="treeitem"
       class={`timeline-row ${kind}${active ? " is-active" : ""}${marked ? " is-marked" : ""}`}
       style={{ height: `${height}px` }}
-      aria-label={describe(row, now)}
       aria-level={kind === "is-task" ? 2 : 1}
       aria-expanded={open}
       aria-selected={active}
       data-key={row.key}
     >
       <span class="timeline-label">{row.kind === "step" ? <StepLabel step={row.step} open={row.open} /> : <TaskLabel row={row} />}</span>
+      <span class="unseen">, {inWords(row)}, </span>
       <span class="timeline-time">
         {row.kind === "step" ? (
           <StepLine step={row.step} span={span} now={now} />
@@ -118,16 +131,14 @@ export function stepLasted(step: StepBar, now: number): number {
   return Math.max(0, (step.end ?? now) - step.start);
 }
 
-function describe(row: Row, now: number): string {
+/** The status in words, for those who see neither colours nor shapes. */
+function inWords(row: Row): string {
   if (row.kind === "step") {
-    const { step } = row;
-    const counts = Object.entries(step.counts).filter(([, count]) => count > 0);
-    const words = counts.map(([status, count]) => `${count} ${statusWord(status).toLowerCase()}`).join(", ");
-    return `Step ${step.name}: ${words || "no tasks yet"}, ${formatDuration(stepLasted(step, now))}`;
+    const counts = Object.entries(row.step.counts).filter(([, count]) => count > 0);
+    return counts.map(([status, count]) => `${count} ${statusWord(status).toLowerCase()}`).join(", ") || "no tasks yet";
   }
-  const { task, step } = row;
-  const attempts = task.segments.length > 1 ? `, ${task.segments.length} attempts` : "";
-  return `${step.name}, task ${task.label}: ${statusWord(task.status).toLowerCase()}${attempts}, ${formatDuration(lasted(task, now))}`;
+  const attempts = row.task.segments.length;
+  return `${statusWord(row.task.status).toLowerCase()}${attempts > 1 ? `, ${attempts} attempts` : ""}`;
 }
 
 /** What the pointer or the keys rest on, in full. */

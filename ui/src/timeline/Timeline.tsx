@@ -43,10 +43,8 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
 
   const bars = useMemo(() => stepBars(steps, tasks), [steps, tasks]);
   const time = running ? now : lastMoment(bars, now);
-  const rows = useMemo(
-    () => rowsOf(bars, { closed, only, sorting }, sorting === "duration" ? time : 0),
-    [bars, closed, only, sorting, sorting === "duration" ? time : 0],
-  );
+  const sortedAt = sorting === "duration" ? time : 0; // no other order changes while bars grow
+  const rows = useMemo(() => rowsOf(bars, { closed, only, sorting }, sortedAt), [bars, closed, only, sorting, sortedAt]);
   const places = useMemo(() => new Map(rows.map((row, i) => [row.key, i])), [rows]);
   const whole = extent(bars, time);
   const view = useView(whole, area, surface);
