@@ -131,6 +131,7 @@ def failed_task(world: World) -> str:
 
 
 NOT_FOUND = r"status of 404"
+FONT = r"fonts\.googleapis\.com"  # which Metaflow's own cards ask for, where there is a network
 NO_PARAMETERS = r"status of (404|500).*/runs/\d+/(parameters|dag)"
 VIEWS = {
     "runs": View(lambda world: "/", runs),
@@ -143,7 +144,7 @@ VIEWS = {
     "tasks": View(view_of("well", "task"), tasks),
     "compare": View(lambda world: f"/Showcase/{world.well}/view/compare?with=Showcase/{world.broken}", compare),
     "task": View(task_of("start"), task_log),
-    "task-card": View(task_of("choose", "#cards"), task_card),
+    "task-card": View(task_of("choose", "#cards"), task_card, FONT),
     "task-failed": View(failed_task, failed_attempt),
     "stack": View(lambda world: "/-/stack", stack),
     "start": View(lambda world: "/-/start", start),

@@ -14,7 +14,7 @@ import {
   type UIStep,
   type Parameters,
 } from "../api";
-import { Empty, Skeleton, Status, formatDuration, formatFullTime, Icon } from "../parts";
+import { Empty, Skeleton, Status, formatDuration, formatFullTime, Icon, Value } from "../parts";
 import { href, query, setQuery } from "../router";
 import { AddRun } from "./AddRun";
 import {
@@ -193,7 +193,7 @@ function Section({ title, rows, aside, status = false }: SectionProps) {
               ) : status && label === "Status" ? (
                 <Status value={cell.text} />
               ) : (
-                <pre class="value">{cell.text || " "}</pre>
+                <Value text={cell.text} />
               )}
             </td>
           ))}

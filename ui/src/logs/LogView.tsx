@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { logDownloadAddress } from "../api";
-import { CopyButton, Failure, formatCount, Icon } from "../parts";
+import { CopyButton, Failure, formatCount, Icon, useSettled } from "../parts";
 import { plain } from "./ansi";
 import { cells, Heights } from "./heights";
 import { Line, LONGEST_SHOWN } from "./Line";
@@ -54,6 +54,7 @@ export function LogView({ source, running }: Props) {
   }, [log.look, from, to, version]);
 
   const shown = log.loaded && count > 0;
+  useSettled(name, log.loaded || log.error !== undefined);
   useLayoutEffect(() => {
     const element = pane.current;
     if (!element || !shown) return;

@@ -9,3 +9,5 @@ export { Tags } from "./Tags";
 export { Ago, Duration, Time } from "./Time";
 export { VirtualList, visibleRows } from "./VirtualList";
 export { useNarrow } from "./useNarrow";
+export { SettlingContext, useSettled, useSettling } from "./settling";
+export { Value } from "./Value";

@@ -1,7 +1,7 @@
 /** What a run is: status, times, who, tags, parameters, and what it ran with. */
 
 import { fetchParameters, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun } from "../api";
-import { CopyButton, Duration, Skeleton, Status, Time } from "../parts";
+import { CopyButton, Duration, Skeleton, Status, Time, Value } from "../parts";
 import { href, query, setQuery } from "../router";
 import type { RunData } from "./runData";
 import { TagEditor } from "./TagEditor";
@@ -143,7 +143,7 @@ function ParameterTable({ entries, error }: { entries: Entries; error: string | 
               <bdi>{name}</bdi>
             </dt>
             <dd>
-              <pre class="value">{wholeValue(value)}</pre>
+              <Value text={wholeValue(value)} />
             </dd>
           </div>
         ))}

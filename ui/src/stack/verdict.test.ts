@@ -4,7 +4,7 @@ import type { StackMirror } from "../api";
 import { verdict } from "./verdict";
 
 const mirror: StackMirror = {
-  state: "up to date",
+  state: "current",
   saved_at: 1,
   behind_bytes: 0,
   degraded_since: null,
@@ -18,7 +18,7 @@ const mirror: StackMirror = {
 it("is good news only while saving works", () => {
   expect(verdict(mirror, 3000)).toEqual({ good: true, words: "Everything is saved" });
   expect(verdict({ ...mirror, degraded_since: 5 }, 3000).good).toBe(false);
-  expect(verdict({ ...mirror, state: "behind" }, 3000).good).toBe(true);
+  expect(verdict({ ...mirror, state: "behind", degraded_since: 5 }, 3000).good).toBe(true);
   expect(verdict({ ...mirror, state: "behind" }, 120_000).good).toBe(false);
-  expect(verdict({ ...mirror, state: "fenced" }, 0)).toEqual({ good: false, words: "State: fenced" });
+  expect(verdict({ ...mirror, state: "fenced" }, 0)).toEqual({ good: false, words: "Another machine has taken over" });
 });

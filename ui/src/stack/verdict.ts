@@ -1,10 +1,14 @@
 import type { StackMirror } from "../api";
 
 const STATES: Record<string, string> = {
-  "up to date": "Everything is saved",
+  starting: "The first save is under way",
+  current: "Everything is saved",
   behind: "Catching up",
+  waiting: "Waiting for the database",
   degraded: "Saving does not work at present",
+  fenced: "Another machine has taken over",
   stopped: "Saving has stopped",
+  "not running": "Nobody saves at present",
 };
 const LATE_MS = 60_000; // an idle database is saved again well within this
 
@@ -12,6 +16,7 @@ const LATE_MS = 60_000; // an idle database is saved again well within this
 export function verdict(mirror: StackMirror, age: number | null): { good: boolean; words: string } {
   const state = mirror.state ?? "unknown";
   const words = STATES[state] ?? `State: ${state}`;
-  const good = mirror.degraded_since === null && (state === "up to date" || (state === "behind" && age !== null && age < LATE_MS));
-  return { good, words: state === "up to date" && mirror.degraded_since !== null ? "Saving is degraded" : words };
+  const fine = mirror.degraded_since === null && (state === "current" || state === "starting");
+  const good = fine || (state === "behind" && age !== null && age < LATE_MS);
+  return { good, words: state === "current" && !fine ? "Saving is degraded" : words };
 }

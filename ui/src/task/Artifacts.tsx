@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fetchTaskArtifacts, useLoad, type UIArtifact } from "../api";
-import { Failure, Skeleton, Time } from "../parts";
+import { Failure, Skeleton, Time, useSettled } from "../parts";
 import { LongText } from "./LongText";
 import { Section, type Place } from "./Section";
 
@@ -16,6 +16,7 @@ export function Artifacts({ place, running }: { place: Place; running: boolean }
     fetchTaskArtifacts(flow, run, step, task, { attempt_id: attempt }, signal),
   );
   const { again } = loaded;
+  useSettled("artifacts", loaded.data !== undefined || loaded.error !== undefined);
   const was = useRef(running);
   useEffect(() => {
     // Artifacts are stored when a task ends, and cause no events.

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { ApiError, cardAddress, fetchCardData, fetchCards, type Card } from "../api";
-import { Icon } from "../parts";
+import { Icon, useSettled } from "../parts";
 import { Section, type Place } from "./Section";
 
 /** Cards are looked for while the task runs, and a little longer: the last is written after the task's end. */
@@ -12,7 +12,8 @@ const LOOKS_AFTER_END = 4;
 const LIVE_MS = 3000;
 
 export function Cards({ place, running }: { place: Place; running: boolean }) {
-  const { cards, looking, error } = useCards(place, running);
+  const { cards, looking, looked, error } = useCards(place, running);
+  useSettled("cards", looked);
   return (
     <Section id="cards" title="Cards" count={cards.length}>
       {cards.map((card) => (
@@ -34,6 +35,7 @@ export function Cards({ place, running }: { place: Place; running: boolean }) {
 function useCards({ flow, run, step, task }: Place, running: boolean) {
   const [cards, setCards] = useState<Card[]>([]);
   const [looking, setLooking] = useState(true);
+  const [looked, setLooked] = useState(false);
   const [error, setError] = useState<ApiError | undefined>(undefined);
   useEffect(() => {
     const controller = new AbortController();
@@ -50,6 +52,7 @@ function useCards({ flow, run, step, task }: Place, running: boolean) {
         if (controller.signal.aborted) return;
         if (reason instanceof ApiError) setError(reason);
       }
+      setLooked(true);
       left--;
       const goOn = running || (found === 0 && left > 0);
       setLooking(goOn);
@@ -61,7 +64,7 @@ function useCards({ flow, run, step, task }: Place, running: boolean) {
       clearTimeout(timer);
     };
   }, [flow, run, step, task, running]);
-  return { cards, looking, error };
+  return { cards, looking, looked, error };
 }
 
 function CardFrame({ place, card, running }: { place: Place; card: Card; running: boolean }) {

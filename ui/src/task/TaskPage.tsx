@@ -4,12 +4,23 @@ import { useEffect } from "preact/hooks";
 
 import type { UIMetadata, UITask } from "../api";
 import { LogView } from "../logs/LogView";
-import { CopyButton, Duration, Failure, Skeleton, Status, StatusIcon, Time } from "../parts";
+import {
+  CopyButton,
+  Duration,
+  Failure,
+  SettlingContext,
+  Skeleton,
+  Status,
+  StatusIcon,
+  Time,
+  useSettling,
+} from "../parts";
 import { href, hrefWith } from "../router";
 import { NotFound, useTitle } from "../shell";
 import { Artifacts } from "./Artifacts";
 import { Cards } from "./Cards";
 import { Metadata } from "./Metadata";
+import type { Place } from "./Section";
 import { useTask } from "./taskData";
 import "./task.css";
 
@@ -31,7 +42,7 @@ const SECTIONS = [
 
 export function TaskPage({ flow, run, step, task, attempt }: Props) {
   useTitle(`${step}/${task} · ${flow}/${run}`);
-  const { attempts, metadata, loading, error, again } = useTask(flow, run, step, task);
+  const { attempts, metadata, loading, factsKnown, error, again } = useTask(flow, run, step, task);
   const wanted = attempt === undefined ? undefined : attempts.find((one) => one.attempt_id === attempt);
   const shown = wanted ?? attempts[0];
 
@@ -40,6 +51,7 @@ export function TaskPage({ flow, run, step, task, attempt }: Props) {
     if (error) return <Failure error={error} what="the task" again={again} />;
     return <Skeleton height={420} />;
   }
+  if (!factsKnown) return <Skeleton height={420} />;
   const number = shown.attempt_id;
   const running = shown.status === "running" || shown.status === "pending";
   const place = { flow, run, step, task, attempt: number };
@@ -54,18 +66,35 @@ export function TaskPage({ flow, run, step, task, attempt }: Props) {
       )}
       {attempts.length > 1 && <Attempts attempts={attempts} shown={number} />}
       <Jumps />
+      <Parts key={number} place={place} running={running} facts={facts} />
+    </article>
+  );
+}
+
+/** What grows when it has been loaded, from top to bottom. */
+const GROWING = ["stdout", "stderr", "cards", "artifacts"] as const;
+
+function Parts({ place, running, facts }: { place: Place; running: boolean; facts: readonly UIMetadata[] }) {
+  const { settling, hides } = useSettling(GROWING);
+  const below = (part: (typeof GROWING)[number]): string => (hides(part) ? "is-unsettled" : "");
+  return (
+    <SettlingContext.Provider value={settling}>
       <section id="logs" class="task-section" aria-label="Logs">
-        <div id="stdout" class="task-anchor">
-          <LogView key={`out ${number}`} source={{ ...place, stream: "out" }} running={running} />
+        <div id="stdout" class={`task-anchor ${below("stdout")}`}>
+          <LogView source={{ ...place, stream: "out" }} running={running} />
         </div>
-        <div id="stderr" class="task-anchor">
-          <LogView key={`err ${number}`} source={{ ...place, stream: "err" }} running={running} />
+        <div id="stderr" class={`task-anchor ${below("stderr")}`}>
+          <LogView source={{ ...place, stream: "err" }} running={running} />
         </div>
       </section>
-      <Cards place={place} running={running} />
-      <Artifacts place={place} running={running} />
-      <Metadata rows={facts} />
-    </article>
+      <div class={below("cards")}>
+        <Cards place={place} running={running} />
+      </div>
+      <div class={below("artifacts")}>
+        <Artifacts place={place} running={running} />
+        <Metadata rows={facts} />
+      </div>
+    </SettlingContext.Provider>
   );
 }
 

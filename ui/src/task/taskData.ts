@@ -18,6 +18,8 @@ export interface TaskData {
   attempts: UITask[];
   metadata: UIMetadata[];
   loading: boolean;
+  /** Whether the metadata has been asked for, and something was answered. */
+  factsKnown: boolean;
   error: ApiError | undefined;
   again: () => void;
 }
@@ -56,6 +58,7 @@ export function useTask(flow: string, run: string, step: string, task: string): 
     attempts: sorted,
     metadata: [...metadata.values()].sort((one, other) => one.ts_epoch - other.ts_epoch || one.id - other.id),
     loading: loaded.loading,
+    factsKnown: facts.data !== undefined || facts.error !== undefined,
     error: loaded.error,
     again,
   };
