@@ -1,34 +1,34 @@
 /** What would survive if this machine were taken away now. */
 
 import type { StackMirror } from "../api";
-import { Ago, Icon, Time, formatBytes, useNow } from "../parts";
+import { Ago, Icon, Time, formatBytes } from "../parts";
 import { verdict } from "./verdict";
 
 const SECOND_MS = 1000;
 
 /** Times of the stack are of its own clock; `skew` (ms) brings them to this browser's. */
 export function Mirror({ mirror, skew }: { mirror: StackMirror | null; skew: number }) {
-  const now = useNow();
   if (!mirror) return null;
   const here = (seconds: number | null): number | null => (seconds === null ? null : seconds * SECOND_MS + skew);
   const saved = here(mirror.saved_at);
-  const { good, words } = verdict(mirror, saved === null ? null : now - saved);
+  const { kind, words } = verdict(mirror);
+  // The stack's own words repeat ours when all is well.
+  const detail = kind === "completed" ? null : mirror.detail;
   return (
     <section class="card" aria-labelledby="mirror-title">
       <h2 id="mirror-title">Saved state</h2>
-      <p class={`mirror-verdict ${good ? "is-completed" : "is-failed"}`}>
-        <Icon name={good ? "check" : "warn"} />
-        <span>
-          {words}
-          {saved !== null && (
-            <>
-              , saved <Ago at={saved} />
-            </>
-          )}
-        </span>
+      <p class={`mirror-verdict is-${kind}`}>
+        <Icon name={kind === "completed" ? "check" : kind === "running" ? "clock" : "warn"} />
+        {words}
       </p>
-      {mirror.detail && <p class="soft breaks">{mirror.detail}</p>}
+      {detail && <p class="soft breaks">{detail}</p>}
       <dl class="facts">
+        <div>
+          <dt>Last saved</dt>
+          <dd>
+            <Ago at={saved} />
+          </dd>
+        </div>
         {mirror.degraded_since !== null && (
           <div>
             <dt>Degraded since</dt>

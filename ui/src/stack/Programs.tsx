@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import { fetchStackLog, useLoad, type StackProgram } from "../api";
+import { plain } from "../logs/ansi";
 import { CopyButton, Failure, Skeleton, formatBytes, formatDuration } from "../parts";
 import { query, setQuery } from "../router";
 
@@ -78,7 +79,7 @@ function Log({ program }: { program: string }) {
     return () => clearInterval(timer);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- again is the same for the life of the view
   }, []);
-  const text = log.data?.join("\n");
+  const text = log.data?.map(plain).join("\n");
   useEffect(() => {
     const element = frame.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;

@@ -41,7 +41,7 @@ function Whole({ info }: { info: StackInfo }) {
       </header>
       <dl class="facts stack-facts">
         <Address label="Here" url={info.url} />
-        <Address label="Public" url={info.public_url} />
+        {info.public_url !== info.url && <Address label="Public" url={info.public_url} />}
         {info.root && (
           <div>
             <dt>Root</dt>

@@ -16,9 +16,13 @@ const mirror: StackMirror = {
 };
 
 it("is good news only while saving works", () => {
-  expect(verdict(mirror, 3000)).toEqual({ good: true, words: "Everything is saved" });
-  expect(verdict({ ...mirror, degraded_since: 5 }, 3000).good).toBe(false);
-  expect(verdict({ ...mirror, state: "behind", degraded_since: 5 }, 3000).good).toBe(true);
-  expect(verdict({ ...mirror, state: "behind" }, 120_000).good).toBe(false);
-  expect(verdict({ ...mirror, state: "fenced" }, 0)).toEqual({ good: false, words: "Another machine has taken over" });
+  expect(verdict(mirror)).toEqual({ kind: "completed", words: "Everything is saved" });
+  expect(verdict({ ...mirror, degraded_since: 5 }).kind).toBe("failed");
+  expect(verdict({ ...mirror, state: "behind" }).kind).toBe("pending");
+  expect(verdict({ ...mirror, state: "fenced" }).kind).toBe("failed");
+});
+
+it("takes a state that it does not know for bad news, and names it", () => {
+  expect(verdict({ ...mirror, state: "odd" })).toEqual({ kind: "failed", words: "Saving is in the state “odd”" });
+  expect(verdict({ ...mirror, state: null }).kind).toBe("failed");
 });

@@ -1,22 +1,26 @@
+/** What to say of the saved state, in words and in the colours of statuses. */
+
 import type { StackMirror } from "../api";
 
-const STATES: Record<string, string> = {
-  starting: "The first save is under way",
-  current: "Everything is saved",
-  behind: "Catching up",
-  waiting: "Waiting for the database",
-  degraded: "Saving does not work at present",
-  fenced: "Another machine has taken over",
-  stopped: "Saving has stopped",
-  "not running": "Nobody saves at present",
-};
-const LATE_MS = 60_000; // an idle database is saved again well within this
+export interface Verdict {
+  kind: "completed" | "running" | "pending" | "failed";
+  words: string;
+}
 
-/** What to say of the mirror, and whether it is good news. `age` (ms): since the last save. */
-export function verdict(mirror: StackMirror, age: number | null): { good: boolean; words: string } {
+const STATES: Record<string, Verdict> = {
+  current: { kind: "completed", words: "Everything is saved" },
+  "up to date": { kind: "completed", words: "Everything is saved" },
+  starting: { kind: "running", words: "Saving is about to start" },
+  behind: { kind: "pending", words: "Saving is behind: the drive is slower than the database" },
+  waiting: { kind: "pending", words: "Nothing to save: the database does not answer" },
+  degraded: { kind: "failed", words: "Saving fails at present" },
+  fenced: { kind: "failed", words: "Another machine has taken over this root; nothing is saved from here" },
+  stopped: { kind: "failed", words: "Saving has stopped" },
+};
+
+export function verdict(mirror: StackMirror): Verdict {
   const state = mirror.state ?? "unknown";
-  const words = STATES[state] ?? `State: ${state}`;
-  const fine = mirror.degraded_since === null && (state === "current" || state === "starting");
-  const good = fine || (state === "behind" && age !== null && age < LATE_MS);
-  return { good, words: state === "current" && !fine ? "Saving is degraded" : words };
+  const told = STATES[state] ?? { kind: "failed", words: `Saving is in the state “${state}”` };
+  if (told.kind === "completed" && mirror.degraded_since !== null) return { kind: "failed", words: "Saving fails at present" };
+  return told;
 }
