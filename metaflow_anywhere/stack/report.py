@@ -119,7 +119,7 @@ def _mirror(standing: Standing | None) -> dict[str, Any] | None:
     else:
         since, told = standing.beat, ("nobody keeps it now", None)
     return {
-        "state": standing.state if standing.alive else "not running",
+        "state": standing.state if standing.alive else "stopped",
         "saved_at": standing.last_saved,
         "behind_bytes": standing.behind_bytes,
         "degraded_since": since or None,

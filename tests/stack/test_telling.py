@@ -79,7 +79,7 @@ def test_the_mirror_is_told_as_it_stands(stack: Stack) -> None:
     assert abs(mirror["degraded_since"] - time.time()) < 5
     reporter.standing.beat = 1.0
     stack.standing_file.write_text(json.dumps({**vars(reporter.standing)}))
-    assert get(stack, "/stack")[1]["mirror"]["state"] == "not running"
+    assert get(stack, "/stack")[1]["mirror"]["state"] == "stopped"
 
 
 def test_nobody_waits_for_a_slow_drive_twice() -> None:
