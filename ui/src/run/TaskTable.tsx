@@ -154,7 +154,7 @@ function TaskRow({ task, flow, run }: { task: UITask; flow: string; run: string 
         </a>
       </span>
       <span class="cell cell-attempt_id num soft" role="cell">
-        {task.attempt_id + 1}
+        {task.attempt_id}
       </span>
       <span class="cell cell-ts_epoch soft" role="cell">
         <Time at={startOf(task)} />

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { UIStep, UITask } from "../api";
 import { Empty, formatCount, formatTime, StatusIcon, statusWord, VirtualList } from "../parts";
+import { query, setQuery } from "../router";
 import { useKeys } from "../shell";
 import { Overview } from "./Overview";
 import { extent, rowsOf, stepBars, type Row, type Sorting, type Status } from "./rows";
@@ -29,13 +30,14 @@ const PAGE_ROWS = 20;
 /** Keeps what is scrolled to clear of the header and the axis. */
 const TOP_MARGIN_PX = 130;
 
+const SORTINGS: readonly Sorting[] = ["start", "duration", "status"];
 const FILTERS: readonly Status[] = ["running", "failed", "pending", "completed", "unknown"];
 
 export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: Props) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
-  const [only, setOnly] = useState<Status | null>(null);
-  const [sorting, setSorting] = useState<Sorting>("start");
-  const [clock, setClock] = useState(false);
+  const only = FILTERS.find((status) => status === query.value["status"]) ?? null;
+  const sorting = SORTINGS.find((one) => one === query.value["sort"]) ?? "start";
+  const clock = query.value["time"] === "clock";
   const [active, setActive] = useState<string | null>(null);
   const [hint, setHint] = useState<{ key: string; x: number; y: number } | null>(null);
   const area = useRef<HTMLDivElement>(null);
@@ -65,7 +67,6 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
   useEffect(() => {
     if (selectedStep === undefined) return;
     setClosed((old) => without(old, selectedStep));
-    setOnly(null);
     setActive(selectedStep);
   }, [selectedStep]);
   const wanted = useRef<string | null>(null);
@@ -150,12 +151,12 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
     <section class="timeline" aria-label="Timeline">
       <div class="timeline-tools">
         <div class="timeline-group" role="group" aria-label="Show tasks that are">
-          <Chip pressed={only === null} onClick={() => setOnly(null)}>
+          <Chip pressed={only === null} onClick={() => setQuery({ status: undefined })}>
             All {formatCount(counts.all)}
           </Chip>
           {FILTERS.map((status) =>
             counts[status] > 0 || only === status ? (
-              <Chip key={status} pressed={only === status} onClick={() => setOnly(only === status ? null : status)}>
+              <Chip key={status} pressed={only === status} onClick={() => setQuery({ status: only === status ? undefined : status })}>
                 <StatusIcon value={status} size={13} /> {statusWord(status)} {formatCount(counts[status])}
               </Chip>
             ) : null,
@@ -164,7 +165,7 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
         <span class="timeline-space" />
         <label class="timeline-sort">
           <span class="unseen">Order of the tasks in a step</span>
-          <select class="input" value={sorting} onChange={(event) => setSorting(event.currentTarget.value as Sorting)}>
+          <select class="input" value={sorting} onChange={(event) => setQuery({ sort: event.currentTarget.value === "start" ? undefined : event.currentTarget.value })}>
             <option value="start">By start</option>
             <option value="duration">Longest first</option>
             <option value="status">Failed first</option>
@@ -175,7 +176,7 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
             {closed.size ? "Expand all" : "Collapse all"}
           </button>
         )}
-        <button type="button" class="button" aria-pressed={clock} title="Time of day, or time since the start" onClick={() => setClock(!clock)}>
+        <button type="button" class="button" aria-pressed={clock} title="Time of day, or time since the start" onClick={() => setQuery({ time: clock ? undefined : "clock" })}>
           {clock ? "Time of day" : "Since start"}
         </button>
         <Zoom view={view} />
