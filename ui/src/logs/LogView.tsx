@@ -181,7 +181,7 @@ export function LogView({ source, running }: Props) {
       )}
       {log.error && count === 0 && <Failure error={log.error} what={`the log (${name})`} />}
       {empty && !log.error && (
-        <p class="log-note soft">{running ? `Nothing on ${name} yet.` : `Nothing was written to ${name}.`}</p>
+        <p class="log-note soft">{running ? `Nothing on ${name} yet. A task that runs where the flow was started hands its logs over when it ends.` : `Nothing was written to ${name}.`}</p>
       )}
       {count > 0 && (
         <div class="log-frame">

@@ -6,7 +6,7 @@ import { CopyButton } from "../parts";
 export function ClientSettings({ client }: { client: StackInfo["client"] }) {
   if (!client) return null;
   return (
-    <section class="card" aria-labelledby="client-title">
+    <section class="panel" aria-labelledby="client-title">
       <h2 id="client-title">Use it from a flow</h2>
       <div class="client">
         <Lines title="Shell" text={client.shell} />

@@ -15,7 +15,7 @@ export function Mirror({ mirror, skew }: { mirror: StackMirror | null; skew: num
   // The stack's own words repeat ours when all is well.
   const detail = kind === "completed" ? null : mirror.detail;
   return (
-    <section class="card" aria-labelledby="mirror-title">
+    <section class="panel" aria-labelledby="mirror-title">
       <h2 id="mirror-title">Saved state</h2>
       <p class={`mirror-verdict is-${kind}`}>
         <Icon name={kind === "completed" ? "check" : kind === "running" ? "clock" : "warn"} />

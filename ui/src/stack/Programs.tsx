@@ -22,7 +22,7 @@ const KINDS: Record<string, string> = {
 export function Programs({ programs }: { programs: readonly StackProgram[] }) {
   const open = query.value["log"];
   return (
-    <section class="card" aria-labelledby="programs-title">
+    <section class="panel" aria-labelledby="programs-title">
       <h2 id="programs-title">Programs</h2>
       <ul class="programs">
         {programs.map((program) => (
@@ -44,7 +44,7 @@ function Program({ program, open }: { program: StackProgram; open: boolean }) {
         </span>
         <span class="program-name breaks">
           <bdi>{name}</bdi>
-          {program.detail && <span class="soft"> {program.detail}</span>}
+          <span class="soft"> {detailOf(program)}</span>
         </span>
         <span class="program-address mono soft breaks">{program.address ?? ""}</span>
         <span class="num program-number">{program.memory === null ? "" : formatBytes(program.memory)}</span>
@@ -65,6 +65,13 @@ function Program({ program, open }: { program: StackProgram; open: boolean }) {
       {open && <Log program={name} />}
     </li>
   );
+}
+
+/** The address has a column of its own. */
+function detailOf({ detail, address }: StackProgram): string {
+  if (!detail || !address) return detail ?? "";
+  const said = detail.replace(` on ${address}`, "");
+  return detail.endsWith(`//${address}/`) ? "" : said;
 }
 
 function Log({ program }: { program: string }) {

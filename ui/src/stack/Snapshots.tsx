@@ -7,14 +7,14 @@ const SECOND_MS = 1000;
 
 export function Snapshots({ snapshots, skew }: { snapshots: readonly StackSnapshot[]; skew: number }) {
   return (
-    <section class="card" aria-labelledby="snapshots-title">
+    <section class="panel" aria-labelledby="snapshots-title">
       <h2 id="snapshots-title">Snapshots</h2>
       {snapshots.length === 0 ? (
         <p class="soft">
           None yet. <code>invoke snapshot NAME</code> keeps the database as it is now.
         </p>
       ) : (
-        <div class="card-scroll" tabIndex={0} role="group" aria-label="List of snapshots">
+        <div class="panel-scroll" tabIndex={0} role="group" aria-label="List of snapshots">
           <table class="plain">
             <thead>
               <tr>

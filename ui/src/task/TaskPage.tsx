@@ -159,7 +159,7 @@ function Header({ shown, attempts, flow, run, facts }: HeaderProps) {
           const value = facts.find((row) => row.field_name === field)?.value;
           return value && value !== "None" ? (
             <Fact key={field} name={name}>
-              <bdi>{value}</bdi>
+              <bdi title={value}>{value}</bdi>
             </Fact>
           ) : null;
         })}
