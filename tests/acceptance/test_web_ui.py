@@ -164,7 +164,9 @@ def outage_is_told(page: Page) -> None:
 @then("the page shows the run again, without the notice")
 def outage_is_over(page: Page) -> None:
     expect(page.get_by_text(re.compile("trying again", re.I))).to_be_hidden(timeout=40_000)
-    expect(page.get_by_role("button", name=re.compile("Step train"))).to_be_visible(timeout=40_000)
+    expect(page.get_by_role("list", name="Steps").get_by_role("button").filter(has_text="train")).to_be_visible(
+        timeout=40_000
+    )
 
 
 @then(parsers.parse('I see a page that says "{text}"'))

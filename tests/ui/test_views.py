@@ -65,7 +65,7 @@ def broken(page: Page, world: World) -> None:
 
 
 def graph(page: Page, world: World) -> None:
-    steps = page.get_by_role("region", name="Graph of the steps").get_by_role("button", name="Step ")
+    steps = page.get_by_role("list", name="Steps").get_by_role("button")
     expect(steps).to_have_count(7)
     expect(steps.filter(has_text="train")).to_be_visible()
 

@@ -74,7 +74,7 @@ function CardFrame({ place, card, running }: { place: Place; card: Card; running
   const address = cardAddress(flow, run, step, task, card.hash);
   const name = card.id ? `${card.type}: ${card.id}` : card.type;
   return (
-    <figure class="card">
+    <figure class="task-card">
       <figcaption class="card-head">
         <span class="cut" title={name}>
           <bdi>{name}</bdi>
