@@ -37,6 +37,7 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "min_wal_size": "8MB",
     "max_wal_size": "64MB",
     "max_slot_wal_keep_size": "1GB",
+    "summarize_wal": "on",
     "hot_standby": "off",
     "password_encryption": "scram-sha-256",
     "shared_buffers": "64MB",

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
@@ -24,23 +24,35 @@ COMPRESSION = "server-gzip:1"  # the wheel's PostgreSQL has no other; higher lev
 POSTGRES_MANIFEST = "backup_manifest"
 
 
-def take_base(programs: Programs, conninfo: str, identity: Identity, stage: Path) -> Base:
+@dataclass(frozen=True)
+class Since:
+    """A published base that an incremental one can hold the changes since, and PostgreSQL's manifest of it."""
+
+    base: Base
+    manifest: bytes
+
+
+def take_base(programs: Programs, conninfo: str, identity: Identity, stage: Path, since: Since | None = None) -> Base:
     """Back the server at ``conninfo`` up into the local folder ``stage``, which is made anew; it has no ``folder`` yet.
 
-    Raises ProgramFailed.
+    With ``since`` only what changed is taken, for which the server must have summarized its log. Raises ProgramFailed.
     """
-
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True, mode=0o700)
+    increment = []
+    if since is not None:
+        manifest = stage.with_name(f"{stage.name}.since")
+        manifest.write_bytes(since.manifest)
+        increment = [f"--incremental={manifest}"]
     ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None  # who may read the password's file
     programs.run(
         "pg_basebackup", "-d", conninfo, "-D", stage, "-Ft", "-X", "fetch", "-c", "fast", "--no-sync",
-        f"--compress={COMPRESSION}", timeout=BACKUP_SECONDS, account=ourselves,
+        f"--compress={COMPRESSION}", *increment, timeout=BACKUP_SECONDS, account=ourselves,
     )  # fmt: skip
     found = json.loads((stage / POSTGRES_MANIFEST).read_text())["WAL-Ranges"][-1]
     return Base(
         "", identity.system, int(found["Timeline"]), parse_lsn(found["Start-LSN"]), parse_lsn(found["End-LSN"]),
-        identity.segments, identity.postgres, time.time(), {},
+        identity.segments, identity.postgres, time.time(), {}, since.base.folder if since else None,
     )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ class Incarnation:
 @dataclass(frozen=True)
 class Base:
     """One base backup, as its MANIFEST.json has it. ``files`` maps a name to ``{"sha256", "bytes"}``; the log from
-    ``start`` to the end of the segment of ``end`` is inside."""
+    ``start`` to the end of the segment of ``end`` is inside. ``prior`` is the folder of the base that it holds the
+    changes since, within the same incarnation; None if it is complete in itself."""
 
     folder: str
     system: str
@@ -74,6 +75,7 @@ class Base:
     postgres: int
     time: float
     files: dict[str, dict[str, Any]] = field(compare=False)
+    prior: str | None = None
 
     @property
     def log_end(self) -> int:
@@ -90,7 +92,7 @@ class Base:
         return {
             "folder": self.folder.rpartition("/")[2], "system": self.system, "timeline": self.timeline,
             "start": self.start, "end": self.end, "segment_bytes": self.segments.size, "postgres": self.postgres,
-            "time": self.time, "files": self.files,
+            "time": self.time, "files": self.files, "prior": self.prior.rpartition("/")[2] if self.prior else None,
         }  # fmt: skip
 
 
@@ -113,6 +115,7 @@ class Catalogue:
         self.faults: list[Fault] = []
         self.incarnations: dict[IncarnationName, Incarnation] = {}
         self.snapshots: list[str] = []
+        self._sound: dict[str, bool] = {}
         for entry in drive.names():
             if snapshot_parts(entry):
                 self.snapshots.append(entry)
@@ -145,11 +148,13 @@ class Catalogue:
         found = self._document(f"{folder}/{MANIFEST}", missing="it never was finished, or its manifest is missing")
         if found is None:
             return None
-        last = folder.rpartition("/")[2]
+        place, _, last = folder.rpartition("/")
+        prior = found.get("prior")
         try:
             base = Base(
                 folder, found["system"], found["timeline"], found["start"], found["end"],
                 Segments(found["segment_bytes"]), found["postgres"], found["time"], found["files"],
+                f"{place}/{prior}" if prior else None,
             )  # fmt: skip
         except (KeyError, TypeError):
             self.fault(f"{folder}/{MANIFEST}", "it lacks what a base's manifest has")
@@ -159,8 +164,30 @@ class Catalogue:
             return None
         return base
 
+    def chain(self, base: Base) -> list[Base] | None:
+        """What has to be put together to have ``base``: a full one first, ``base`` last; None if one is not whole."""
+        chain = [base]
+        while chain[0].prior is not None:
+            prior = self.base(chain[0].prior)
+            if prior is None or prior.start >= chain[0].start:
+                return None
+            chain.insert(0, prior)
+        return chain
+
     def is_sound(self, base: Base) -> bool:
-        """Whether every file of ``base`` is what its manifest says; names those that are not."""
+        """Whether every file of ``base``, and of those it builds on, is what its manifest says; names one that is not.
+
+        Each file is read once.
+        """
+        chain = self.chain(base)
+        return chain is not None and all(self._is_sound(one) for one in chain)
+
+    def _is_sound(self, base: Base) -> bool:
+        if base.folder not in self._sound:
+            self._sound[base.folder] = self._matches(base)
+        return self._sound[base.folder]
+
+    def _matches(self, base: Base) -> bool:
         sound = True
         for name, expected in base.files.items():
             path = f"{base.folder}/{name}"

@@ -2,7 +2,7 @@
 
 LEASE.json                                   who may write: the only file that is ever replaced
 inc-<sequence>-<owner>/INC.json, INC2.json   one incarnation: one life of the database (twice the same)
-inc-.../base-<start>/base.tar.gz, backup_manifest, MANIFEST.json (last)
+inc-.../base-<start>/base.tar.gz, backup_manifest, MANIFEST.json (last; names the base it builds on)
 inc-.../wal/<timeline>-<start>-<end>.w1      a range of the write-ahead log; .w2 holds many .w1, .w3 many .w2
 inc-.../CLEAN-<end>.json                     the database was stopped, and all of its log is here
 inc-.../FENCED.json                          its writer has seen that another took over, and is stopping

@@ -18,7 +18,7 @@ import psycopg
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
-from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.ways import Log, Way, collect
 
 Say = Callable[[str], None]
@@ -64,10 +64,14 @@ def rebuild(
     ``then`` is called with a superuser's conninfo while the recovered server still runs privately. Raises Unusable with
     the reason if this way does not lead to a sound database, and AnywhereError if this machine is the obstacle.
     """
-    drive, base = catalogue.drive, way.base
-    check_room(data, base)
-    say(f"unpacking the base of {clock(base.time)} ({base.bytes / 1e6:.1f} MB)")
-    unpack(programs, drive.root / base.folder, data)
+    chain = catalogue.chain(way.base)
+    if chain is None:
+        raise Unusable("a base that it builds on is not there any more")
+    weight = sum(one.bytes for one in chain)
+    check_room(data, weight)
+    upon = f" and {len(chain) - 1} that it builds on" if len(chain) > 1 else ""
+    say(f"unpacking the base of {clock(way.base.time)}{upon} ({weight / 1e6:.1f} MB)")
+    unpack_chain(programs, [catalogue.drive.root / one.folder for one in chain], data)
     with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.log-") as name:
         folder = Path(name)
         if programs.account:
@@ -164,8 +168,35 @@ def check(conninfo: str) -> str:
     return f"{count} indexes checked{' against their tables' if thorough else ''}"
 
 
+def unpack_chain(programs: Programs, folders: list[Path], data: Path) -> None:
+    """The bases in ``folders``, a full one first, put together as the data directory ``data``, which is verified by
+    PostgreSQL's own manifest. Raises Unusable."""
+    if len(folders) == 1:
+        unpack(programs, folders[0], data)
+    else:
+        with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.chain-") as name:
+            data.mkdir(mode=0o700)
+            if programs.account:
+                programs.account.owns(Path(name))
+                programs.account.owns(data)
+            steps = [Path(name) / str(number) for number in range(len(folders))]
+            for folder, step in zip(folders, steps, strict=True):
+                unpack(programs, folder, step)
+            try:
+                programs.run(
+                    "pg_combinebackup", "--link", "--no-sync", *steps, "-o", data, timeout=RECOVERY_SECONDS
+                )  # fmt: skip
+            except ProgramFailed as error:
+                raise Unusable(error.why.splitlines()[-1]) from None
+    try:
+        programs.run("pg_verifybackup", "-n", data, timeout=RECOVERY_SECONDS)
+    except ProgramFailed as error:
+        raise Unusable(error.why.splitlines()[0]) from None
+    (data / POSTGRES_MANIFEST).unlink()
+
+
 def unpack(programs: Programs, folder: Path, data: Path) -> None:
-    """The base in ``folder`` as the data directory ``data``, verified by PostgreSQL's own manifest. Raises Unusable."""
+    """The files of the base in ``folder`` and its manifest, in the new folder ``data``. Raises Unusable."""
     try:
         data.mkdir(parents=True, mode=0o700)
         if programs.account:
@@ -188,12 +219,6 @@ def unpack(programs: Programs, folder: Path, data: Path) -> None:
         if "space" in done.stderr:
             raise AnywhereError(f"cannot make the database folder {data}", why=words[0])
         raise Unusable(f"{ARCHIVE}: {words[0] if words else 'tar failed'}")
-    try:
-        programs.run("pg_verifybackup", "-n", data, timeout=RECOVERY_SECONDS)
-    except ProgramFailed as error:
-        raise Unusable(error.why.splitlines()[0]) from None
-    for leftover in (data / POSTGRES_MANIFEST,):
-        leftover.unlink()
 
 
 class SegmentWriter:
@@ -230,9 +255,9 @@ class SegmentWriter:
         return self._files[name]
 
 
-def check_room(data: Path, base: Base) -> None:
-    """Raise AnywhereError unless the disk of ``data`` has room for ``base``, guessing what it unpacks to."""
-    wanted = 8 * base.bytes
+def check_room(data: Path, packed_bytes: int) -> None:
+    """Raise AnywhereError unless ``data`` has room for what ``packed_bytes`` of bases unpack to (a guess)."""
+    wanted = 8 * packed_bytes
     place = next(one for one in data.parents if one.exists())
     free = shutil.disk_usage(place).free
     if free < wanted:

@@ -112,7 +112,8 @@ def describe(way: Way, log: Log, at: float | None = None) -> list[str]:
     moment = at if at is not None and at < (log.time or way.base.time) else log.time or way.base.time
     origin = f" of {log.reached.host}" if log.reached else ""
     lines = [f"state{origin} up to {clock(moment)}"]
-    lines.append(f"from the base of {clock(way.base.time)} ({way.base.folder}) and {log.ranges} ranges of log, "
+    kind = "incremental base" if way.base.prior else "base"
+    lines.append(f"from the {kind} of {clock(way.base.time)} ({way.base.folder}) and {log.ranges} ranges of log, "
                  f"to {format_lsn(log.end)} on timeline {log.timeline}")  # fmt: skip
     if log.reached is None:
         lines.append("a base alone is complete in itself")

@@ -1,7 +1,8 @@
 """What of a mirror is not needed any more, decided from what is on the drive alone: a restart changes nothing.
 
-Kept are the two newest sound bases on the way from the newest incarnation back through its parents, and all log from
-the older of the two on. Nothing is given up before what replaces it has had time to be uploaded.
+Kept are the two newest sound bases that share no file, with those they build on, on the way from the newest incarnation
+back through its parents; and all log from the older of the two on. Nothing is given up before what replaces it has had
+time to be uploaded.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class Retention:
         path = catalogue.path(tip)
         found = [name for one in path[:1] for name in self._merged(catalogue, one)]
         kept = self._kept_bases(catalogue, path)
-        if len(kept) < KEPT_BASES or any(time.time() - base.time < self.grace for _, base in kept):
+        if len(kept) < KEPT_BASES or any(time.time() - chain[-1].time < self.grace for _, chain in kept):
             return found
-        oldest_owner, oldest = kept[-1]
+        oldest_owner, (*_, oldest) = kept[-1]
         index = path.index(oldest_owner)
+        wanted = {base.folder for _, chain in kept for base in chain}
+        newest = max(chain[-1].time for _, chain in kept)
         for one in path[: index + 1]:
-            wanted = {base.folder for owner, base in kept if owner == one}
-            newest = max(base.time for _, base in kept)
             for folder in catalogue.base_folders(one):
                 if folder not in wanted and self._is_older(catalogue, folder, newest):
                     found.append(folder)
@@ -49,14 +50,18 @@ class Retention:
         found += self._other_branches(catalogue, path)
         return found
 
-    def _kept_bases(self, catalogue: Catalogue, path: list[Incarnation]) -> list[tuple[Incarnation, Base]]:
-        kept: list[tuple[Incarnation, Base]] = []
+    def _kept_bases(self, catalogue: Catalogue, path: list[Incarnation]) -> list[tuple[Incarnation, list[Base]]]:
+        """Who owns each, and each with those it builds on, itself last."""
+        kept: list[tuple[Incarnation, list[Base]]] = []
         for one in path:
             for folder in catalogue.base_folders(one):
                 base = catalogue.base(folder)
-                if base and (folder in self._sound or catalogue.is_sound(base)):
+                chain = catalogue.chain(base) if base else None
+                if base is None or chain is None or any(chain[0] == other[0] for _, other in kept):
+                    continue
+                if folder in self._sound or catalogue.is_sound(base):
                     self._sound.add(folder)
-                    kept.append((one, base))
+                    kept.append((one, chain))
                 if len(kept) == KEPT_BASES:
                     return kept
         return kept

@@ -54,6 +54,10 @@ class Server:
         """The position up to which the log is on disk, and thus will never change."""
         return parse_lsn(self._row("SELECT pg_current_wal_flush_lsn()::text")[0])
 
+    def everything_is_flushed(self) -> bool:
+        """Whether nothing is written that is not on disk yet (of which the kernel's events will not tell again)."""
+        return bool(self._row("SELECT pg_current_wal_lsn() <= pg_current_wal_flush_lsn()")[0])
+
     def slot_position(self) -> int | None:
         """From where on the log is held back for us; None if there is no slot or it gave up."""
         row = self._row(

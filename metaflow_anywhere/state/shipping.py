@@ -1,7 +1,7 @@
 """Carries the write-ahead log to the drive, in ranges that overlap, and merges old ranges into larger ones.
 
-The log before the flushed position never changes, so its files are simply read. Each range repeats the ones before it,
-so that one that is lost or late on its way opens no gap.
+The log before the flushed position never changes, so its files are simply read. Each range repeats the one before it,
+so that one that goes bad opens no gap, and those of the last seconds, which may be late on their way.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MIB = 1 << 20
 LARGEST_RANGE_BYTES = 16 * MIB  # so that one file's writing never takes long
 OVERLAP_RANGES = 4
 OVERLAP_BYTES = MIB
+OVERLAP_SECONDS = 10.0  # longer than a cloud drive takes to upload something small
 MERGE_AT = 60  # ranges: about one minute of a busy database
 MERGED_LEVELS = (1, 2)
 
@@ -57,18 +58,26 @@ class Shipper:
     one: Incarnation
     position: int
     merge_at: int = MERGE_AT
-    recent: deque[int] = field(default_factory=lambda: deque(maxlen=OVERLAP_RANGES))
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=OVERLAP_RANGES))  # start, and when
 
     def ship(self, upto: int) -> int:
         """Write the next range, at most to ``upto``; returns how many new bytes it has. Raises DriveError, LogGone."""
         end = min(upto, self.position + LARGEST_RANGE_BYTES)
         if end <= self.position:
             return 0
-        start = next((at for at in self.recent if self.position - at <= OVERLAP_BYTES), self.position)
+        start = self._repeated_from()
         self._write(start, end, read_log(self.data, self.one, start, end))
-        self.recent.append(self.position)
+        self.recent.append((self.position, time.monotonic()))
         shipped, self.position = end - self.position, end
         return shipped
+
+    def _repeated_from(self) -> int:
+        """Where the next range begins."""
+        last, now = len(self.recent) - 1, time.monotonic()
+        for index, (start, when) in enumerate(self.recent):
+            if (index == last or now - when < OVERLAP_SECONDS) and self.position - start <= OVERLAP_BYTES:
+                return start
+        return self.position
 
     def skip_to(self, position: int) -> None:
         """Go on from ``position``: what is between is lost to the mirror, until a new base makes up for it."""
@@ -77,7 +86,7 @@ class Shipper:
 
     def wanted_from(self) -> int:
         """The oldest log that may still be read here."""
-        return min(self.recent, default=self.position)
+        return min((start for start, _ in self.recent), default=self.position)
 
     def merge(self, present: list[WalName]) -> WalName | None:
         """Write one range in place of many of the level below, if there are enough among ``present``; returns it.

@@ -6,6 +6,7 @@ It stops everything when another machine takes over. Only this program writes to
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
-from metaflow_anywhere.state.bases import publish_base, take_base
+from metaflow_anywhere.state.bases import POSTGRES_MANIFEST, Since, publish_base, take_base
 from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive, DriveError
@@ -29,6 +30,8 @@ from metaflow_anywhere.state.watching import Ending, Watch
 
 STOP_BEGINS_SECONDS = 2.0  # how long after a machine's goodbye the database may take to begin its own
 STOP_SECONDS = 8.0  # a machine that goes away gives about ten
+LONGEST_CHAIN = 8  # bases that are needed together: a restore reads them all
+ENOUGH_BYTES = 64 << 10  # what came meanwhile can wait for the next tick, or each commit would become a file
 KEEP_QUIET_SECONDS = 0.05  # the pause before a ship, so that a burst of small commits goes as one file
 
 
@@ -43,6 +46,7 @@ class Pace:
     grace: float = GRACE_SECONDS
     base_bytes: int = 64 * MIB
     base_pause: float = 120.0
+    increment_from: int = 32 * MIB  # the size of a full base (150 MB of database) from which on increments pay
     merge_at: int = MERGE_AT
     dump: float = 86400.0
     first_dump: float = 600.0
@@ -78,6 +82,7 @@ class Sync:
         self.newest_base: Base | None = None
         self.fenced: Fenced | None = None
         self._gap = False
+        self._settled = False
         self._base_failures = 0
         self._slot = 0
         self._merge_floor: int | None = None
@@ -121,7 +126,7 @@ class Sync:
         if failures:
             self._attention.wait(min(pace.tick * 2**failures, pace.longest_backoff))
             return
-        self._watch.wait(pace.look if self._watch.has_events else pace.tick)
+        self._watch.wait(pace.look if self._watch.has_events and self._settled else pace.tick)
         self._attention.wait(max(KEEP_QUIET_SECONDS, began + pace.tick - time.monotonic()))
 
     # ---- shipping
@@ -145,20 +150,22 @@ class Sync:
     def _ship(self) -> None:
         shipper = self.shipper or self._begin()
         end = self.server.flushed()
-        waiting_since = time.monotonic()
-        while (behind := end - shipper.position) > 0 and self.fenced is None:
-            self.reporter.tell(behind_bytes=behind, position=shipper.position)
+        waiting_since, enough = time.monotonic(), 0
+        while end - shipper.position > enough and self.fenced is None:
+            self.reporter.tell(behind_bytes=end - shipper.position, position=shipper.position)
             shipper.ship(end)
             self.reporter.tell(last_saved=time.time(), position=shipper.position, behind_bytes=end - shipper.position)
-            end = self.server.flushed()
+            end, enough = self.server.flushed(), 0 if self.ending.asked.is_set() else ENOUGH_BYTES
             if time.monotonic() - waiting_since > LATE_SECONDS and end - shipper.position > MIB:
                 self.reporter.tell(state="behind", problem="the drive is slower than the database")
+        self._settled = end == shipper.position and self.server.everything_is_flushed()
         self._release(shipper)
         self.reporter.count(self.drive.files_written, self.drive.bytes_written)
         gap = "log was lost while the drive was away: a new base is being taken" if self._gap else None
         self.reporter.tell(
-            state="degraded" if gap else "current", problem=gap, behind_bytes=0, position=shipper.position
-        )
+            state="degraded" if gap else "current", problem=gap, behind_bytes=end - shipper.position,
+            position=shipper.position,
+        )  # fmt: skip
         self.reporter.beat()
 
     def _begin(self) -> Shipper:
@@ -300,12 +307,39 @@ class Sync:
             return
         finally:
             server.close()
-        staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, self.mirrored.stage / "base")
-        base = publish_base(self.drive, self.mirrored.stage / "base", staged, str(self.one.name))
+        stage = self.mirrored.stage / "base"
+        since = None if gap else self._since()
+        try:
+            staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, stage, since)
+        except ProgramFailed as error:
+            if since is None:
+                raise
+            self.log(f"no increment of {since.base.folder}, a full base instead: {error.why.splitlines()[-1]}")
+            staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, stage)
+        base = publish_base(self.drive, stage, staged, str(self.one.name))
         if gap:
             self._gap = False
         self._tell_base(base, self.reporter.standing.bases + 1)
         self._watch.wake()
+
+    def _since(self) -> Since | None:
+        """What the next base can be an increment of; None if a full one is due.
+
+        The increments on one full base never outweigh it, and there is always another full base that does not need it:
+        should one turn out bad, the other and all log since are there. (So it need not be read again here.)
+        """
+        newest, catalogue = self.newest_base, Catalogue(self.drive)
+        chain = catalogue.chain(newest) if newest else None
+        if newest is None or chain is None or chain[0].bytes < self.pace.increment_from:
+            return None
+        if len(chain) >= LONGEST_CHAIN or sum(one.bytes for one in chain[1:]) > chain[0].bytes:
+            return None
+        folders = [folder for one in catalogue.path(self.one) for folder in catalogue.base_folders(one)]
+        if not any((base := catalogue.base(folder)) and not base.prior and base != chain[0] for folder in folders):
+            return None
+        manifest = self.drive.read(f"{newest.folder}/{POSTGRES_MANIFEST}")
+        sound = hashlib.sha256(manifest).hexdigest() == newest.files[POSTGRES_MANIFEST]["sha256"]
+        return Since(newest, manifest) if sound else None
 
     def _tell_base(self, base: Base, count: int) -> None:
         self.newest_base = base

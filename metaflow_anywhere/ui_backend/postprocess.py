@@ -45,12 +45,16 @@ def foreach_place(path: str) -> str | None:
 
 
 def show(decoder: Decoder, max_bytes: int) -> Postprocess:
-    """Artifacts with ``content`` (the text of the value), or ``postprocess_error`` that says why there is none."""
+    """Artifacts with ``content`` (the text of the value), or ``postprocess_error`` that says why there is none.
+
+    Beyond the contract: ``value_type`` (Python's name of it, if known) and ``stored_bytes`` (of its file, or null).
+    """
 
     async def shown(found: list[bytes], request: web.Request) -> list[bytes]:
         rows = load(found)
         again = request.query.get("invalidate") == "true"
         for row, value in zip(rows, await decoder.values(rows, max_bytes=max_bytes, again=again), strict=True):
+            row["value_type"], row["stored_bytes"] = value.kind or None, value.size
             if value.error:
                 detail = f"{row['name']} cannot be shown, because {value.error}"
                 row["postprocess_error"] = {"id": value.name, "detail": detail, "traceback": ""}

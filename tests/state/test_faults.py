@@ -145,6 +145,16 @@ def test_a_database_that_crashes_is_followed_further(
     assert_all_restored(machine, drive, new_machine())
 
 
+def test_a_busy_database_writes_a_file_a_tick_and_not_one_a_commit(machine: Machine, drive: Drive) -> None:
+    machine.mirror(drive, machine.mirroring(drive, tick=0.5, merge_at=1000))
+    before, began = len(list(drive.root.rglob("*.w1"))), time.monotonic()
+    while time.monotonic() - began < 3:
+        say(machine)
+    machine.await_mirrored()
+    ticks = (time.monotonic() - began) / 0.5
+    assert 1 < len(list(drive.root.rglob("*.w1"))) - before <= ticks + 2
+
+
 def test_an_idle_database_writes_nothing(machine: Machine, drive: Drive) -> None:
     machine.mirror(drive)
     say(machine)
@@ -193,6 +203,5 @@ def test_what_the_older_machine_committed_until_it_stopped_is_taken_along(
     newest = max(drive.root.glob("inc-*/wal/*.w1"), key=lambda path: path.stat().st_mtime)
     newest.touch()  # written a moment ago: somebody may be alive
     restore(other.programs, drive, other.cluster.data, Wanted(), say=print, handover=10.0)
-    print(machine.sync_log.read_text(), machine.standing, sorted(map(str, drive.root.rglob("*"))))
     other.start()
     assert count(other) == 5

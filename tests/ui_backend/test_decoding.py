@@ -86,6 +86,14 @@ def test_harmless_values_are_shown_as_python_writes_them(place: Place, value: An
     assert found.text == str(value)
 
 
+def test_type_and_size_are_told_even_where_the_value_is_not_shown(place: Place) -> None:
+    rows = [place.put({"a": 1}), place.put(subprocess.CompletedProcess([], 0)), place.put(os.urandom(5000))]
+    for found in (place.values(*rows, max_bytes=4096), place.values(*rows, max_bytes=4096)):  # decoded, then kept
+        assert [one.kind for one in found] == ["dict", "subprocess.CompletedProcess", ""]
+        assert [one.size for one in found] == [place.path(row).stat().st_size for row in rows]
+        assert [bool(one.error) for one in found] == [False, True, True]
+
+
 def test_a_strange_type_inside_a_value_hides_only_itself(place: Place) -> None:
     inside = collections.defaultdict(list, {"k": [Path("/x"), subprocess.CompletedProcess([], 0)]})
     (found,) = place.values(place.put({"a": 1, "b": inside}))

@@ -118,7 +118,11 @@ def _defaultdict(*_: object) -> dict[object, object]:
 
 
 class Unshowable(Exception):
-    """A value that is not shown; the text says why."""
+    """A value that is not shown; the text says why. ``kind`` is the value's type, where that much is known."""
+
+    def __init__(self, why: str, kind: str = "") -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 def decode(blob: bytes, sha: str) -> dict[str, str | None]:
@@ -130,13 +134,20 @@ def decode(blob: bytes, sha: str) -> dict[str, str | None]:
     if isinstance(value, StandIn) and value.label == INCLUDED_FILE and isinstance(value.state, dict):
         value = value.state.get("_descriptor")  # where the file is, its size and kind
     if isinstance(value, StandIn) or (isinstance(value, type) and issubclass(value, StandIn)):
-        raise Unshowable(f"it is made by {value.label}, which is not loaded here")
+        raise Unshowable(f"it is made by {value.label}, which is not loaded here", value.label)
     text = str(value)
     document = json.dumps(_plain(value, DEPTH))
     return {
         "text": text[:TEXT_CHARACTERS] + ("…" if len(text) > TEXT_CHARACTERS else ""),
         "json": document if len(document) <= JSON_CHARACTERS else None,
+        "kind": _kind(value),
     }
+
+
+def _kind(value: object) -> str:
+    """The type as Python's users write it."""
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _unpacked(blob: bytes) -> bytes:
@@ -195,7 +206,7 @@ def main() -> None:
         try:
             answer: dict[str, str | None] = decode(blob, asked["sha"])
         except Unshowable as error:
-            answer = {"error": str(error)}
+            answer = {"error": str(error), "kind": error.kind}
         except MemoryError:
             answer = {"error": f"it needs more than {MEMORY_BYTES // 2**20} MiB of memory"}
         except RecursionError:

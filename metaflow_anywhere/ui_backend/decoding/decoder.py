@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,16 @@ DIED = "decoding it took too long or too much memory, and was stopped"
 class Value:
     """What became of an artifact: its ``text`` (``str`` of the value) and ``json``, or the ``error`` that says why not.
 
-    ``name`` is what clients know an error by. ``json`` is None where the value is too large for it.
+    ``name`` is what clients know an error by. ``json`` is None where the value is too large for it. ``kind`` is the
+    value's Python type, where it is known; ``size`` the bytes of its file, None if that cannot be read.
     """
 
     text: str = ""
     json: str | None = None
     error: str = ""
     name: str = "artifact-not-shown"
+    kind: str = ""
+    size: int | None = None
 
 
 class Decoder:
@@ -55,40 +59,46 @@ class Decoder:
         """
         found: dict[str, Value] = {}
         blobs: dict[str, bytes] = {}
+        sizes: dict[str, int | None] = {}
         for row in artifacts:
             key = _key(row)
             if key in found or key in blobs:
                 continue
             known = None if again else self._failed.get(key)
-            value = known if known is not None else await asyncio.to_thread(self._stored, row, max_bytes)
+            if known is not None:
+                found[key], sizes[key] = known, known.size
+                continue
+            value, sizes[key] = await asyncio.to_thread(self._stored, row, max_bytes)
             if isinstance(value, Value):
                 found[key] = value
             else:
                 blobs[key] = value
         if blobs:
             async with self._turns:
-                found.update(await self._decoded(blobs))
-        return [found[_key(row)] for row in artifacts]
+                found.update(await self._decoded(blobs, sizes))
+        return [replace(found[key], size=sizes[key]) for key in map(_key, artifacts)]
 
-    def _stored(self, row: dict[str, Any], max_bytes: int) -> Value | bytes:
-        """The value where it is known or known to be unknowable, else the bytes to decode."""
+    def _stored(self, row: dict[str, Any], max_bytes: int) -> tuple[Value | bytes, int | None]:
+        """The value where it is known or known to be unknowable, else the bytes to decode; and the size of its file."""
         if row["ds_type"] != "local":
-            return Value(error=f"it is in a datastore of the kind {row['ds_type']}, and only local ones are read here")
+            other = f"it is in a datastore of the kind {row['ds_type']}, and only local ones are read here"
+            return Value(error=other), None
         sha = str(row["sha"])
         try:
             with self._datastore.blob(row["flow_id"], sha) as file:
                 blob = file.read(max_bytes + 1)
+                size = os.fstat(file.fileno()).st_size
         except (OSError, OutsideDatastore) as error:
-            return _unreadable(error)
+            return _unreadable(error), None
         if len(blob) > max_bytes:
-            return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large")
+            return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large"), size
         kept = self._cache.get(sha)
         if kept is not None:
             with contextlib.suppress(ValueError, TypeError):
-                return Value(**json.loads(kept))
-        return blob
+                return Value(**json.loads(kept)), size
+        return blob, size
 
-    async def _decoded(self, blobs: dict[str, bytes]) -> dict[str, Value]:
+    async def _decoded(self, blobs: dict[str, bytes], sizes: dict[str, int | None]) -> dict[str, Value]:
         """Decode in one process, or in more if one dies of an artifact."""
         waiting = list(blobs)
         found: dict[str, Value] = {}
@@ -100,12 +110,12 @@ class Decoder:
                 found[waiting.pop(0)] = Value(error=DIED)
         for key, value in found.items():
             if value.error:
-                self._failed[key] = value
+                self._failed[key] = replace(value, size=sizes[key])
                 while len(self._failed) > KEPT_FAILURES:
                     self._failed.popitem(last=False)
             else:
                 self._failed.pop(key, None)
-                document = json.dumps({"text": value.text, "json": value.json}).encode()
+                document = json.dumps({"text": value.text, "json": value.json, "kind": value.kind}).encode()
                 await asyncio.to_thread(self._cache.put, key.rpartition("/")[2], document)
         return found
 
