@@ -14,6 +14,7 @@ from aiohttp import web
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
+from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards
 from metaflow_anywhere.ui_backend.datastore import Datastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder
@@ -85,6 +86,8 @@ async def serve(settings: UISettings, listening: socket.socket) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    if settings.page == BUILT and not is_current():
+        logging.warning("the web UI is older than its sources in ui/; to build it anew: pip install -e .")
     host, port = listening.getsockname()[:2]
     logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
     await stopping.wait()

@@ -96,10 +96,11 @@ def open_stack(page: Page, place: Place) -> None:
 
 
 @when("I start the flow showcase, which waits in the middle", target_fixture="run")
-def start_waiting(place: Place, page: Page) -> str:
+def start_waiting(place: Place, page: Page, request: pytest.FixtureRequest) -> str:
     page.evaluate("window.__same = true")
     place.notes["gate"] = gate = place.work / "gate"
     place.notes["waiting"] = start_showcase(place, "waiting", "--gate", str(gate), "--max-workers", "2")
+    request.addfinalizer(gate.touch)
     file = place.notes["waiting"][1]
     eventually(lambda: file.exists() and file.read_text().strip(), "the flow has started")
     return str(file.read_text().strip())
