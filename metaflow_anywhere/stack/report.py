@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from metaflow_anywhere import __version__
 from metaflow_anywhere.stack.client import as_exports, as_notebook, client_environment
 from metaflow_anywhere.stack.stack import Stack
-from metaflow_anywhere.stack.status import ProgramStatus, status
+from metaflow_anywhere.stack.status import status
 from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.snapshots import Snapshot, snapshots
 from metaflow_anywhere.state.standing import Standing, read_standing
@@ -89,7 +89,7 @@ class Report:
             "root": str(settings.root),
             "url": self._stack.proxy_url,
             "public_url": None if _is_here(settings.ui_ext_url) else settings.ui_ext_url,
-            "programs": None if programs is None else [_program(one) for one in programs],
+            "programs": programs and [{name: asdict(one)[name] for name in TOLD_OF_PROGRAM} for one in programs],
             "mirror": _mirror(read_standing(self._stack.standing_file)),
             "snapshots": None if kept is None else [_snapshot(one) for one in reversed(kept)],
             "snapshots_at": self._snapshots.at,
@@ -98,11 +98,6 @@ class Report:
             "client": {"shell": as_exports(variables), "notebook": as_notebook(variables)},
             "now": time.time(),
         }
-
-
-def _program(one: ProgramStatus) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(one).items() if name in TOLD_OF_PROGRAM}
-    return {**told, "detail": "" if one.healthy else one.detail}  # of a program that is well, all is told already
 
 
 def _is_here(url: str) -> bool:
