@@ -12,11 +12,34 @@ Feature: The state survives the machine
     And the Client API finds the run with its logs, its card and its artifacts
     And the UI's API finds the run with its logs, its card and its artifacts
 
+  Scenario: Artifacts that are written outside of root are on the next machine too
+    Given an empty root
+    And artifacts, logs and cards are written outside of root
+    When I run "invoke up"
+    And the flow linear runs
+    And everything so far is in the mirror
+    Then "invoke status" says that all of them are in root
+    When everything is killed at once
+    And root is brought to another machine, without the database's own files
+    And the folder outside of root is as empty as on a new machine
+    And I run "invoke up"
+    Then it succeeds
+    And the Client API finds the run with its logs, its card and its artifacts
+    And the UI's API finds the run with its logs, its card and its artifacts
+    When the copy in root cannot be written
+    And the flow linear runs
+    Then "invoke status" and "invoke doctor" say that it is not copied
+    When the copy in root can be written again
+    And I run "invoke down"
+    Then it succeeds
+    And everything outside of root is in root
+
   Scenario: A clean end loses nothing and says so
     Given a stack that is up
     And a flow called Kept with a run
     When I run "invoke down"
     Then it prints "transactions are in the mirror"
+    And the logs of the stack are in root
     When root is brought to another machine, without the database's own files
     And I run "invoke up"
     Then it succeeds

@@ -1,14 +1,18 @@
 """Verbs for states that are kept: snapshots, restore drills, and portable files."""
 
 import json as json_format
+import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.stack import Stack, keeping
+from metaflow_anywhere.stack.questions import duration
 from metaflow_anywhere.state.recovery import clock
 from tasks.common import verb
 
@@ -35,10 +39,13 @@ def snapshots(stack: Stack, json: bool = False) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("name", "taken", "size", "rows", "from", "verified"):
-        table.add_column(title, justify="right" if title in ("size", "rows") else "left", no_wrap=True)
+        side: Literal["left", "right"] = "right" if title in ("size", "rows") else "left"
+        table.add_column(title, justify=side, no_wrap=title != "from", overflow="fold")
     for one in found:
-        state = "[bold red]damaged[/]" if one.damage else clock(one.verified) if one.verified else "not yet"
-        table.add_row(one.name, clock(one.time), f"{one.bytes / MIB:.1f} MB", f"{one.rows:,}", one.host, state)
+        ago = f"{duration(time.time() - one.verified)} ago" if one.verified else "not yet"
+        state = Text("damaged", style="bold red") if one.damage else Text(ago)
+        minute = clock(one.time).rpartition(":")[0]
+        table.add_row(Text(one.name), minute, f"{one.bytes / MIB:.1f} MB", f"{one.rows:,}", Text(one.host), state)
     console.print(table)
     for one in found:
         for damage in one.damage:

@@ -1,26 +1,40 @@
-"""A load generator: many keep-alive connections in one process, as little work per request as Python allows."""
+"""A load generator: many keep-alive connections in one thread, on plain sockets and with requests made beforehand.
+
+It runs on the cores of what it measures, so it does as little as it can, and says how much CPU that was.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
+import select
+import socket
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 HEADERS = (
-    "Host: bench\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
-    "User-Agent: python-requests/2.32\r\nContent-Type: application/json\r\n"
+    b"HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
+    b"User-Agent: python-requests/2.32\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 )  # what the official client sends
+ANSWER_SECONDS = 60.0
+
+Work = Generator[bytes, bytes, None]  # yields requests, and is sent the bodies of their answers
+
+
+def request(method: bytes, path: bytes, body: bytes = b"") -> bytes:
+    """One request, whole."""
+    return method + b" " + path + b" " + HEADERS % (len(body), body)
 
 
 @dataclass
 class Sample:
-    """The latencies of one kind of load, in seconds, and how long all of it took."""
+    """The latencies of one load, in seconds; how long all of it took, and how much CPU."""
 
     seconds: float = 0.0
+    own_cpu_seconds: float = 0.0
+    database_cpu_seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     wrong: int = 0
 
@@ -35,66 +49,95 @@ class Sample:
         return statistics.quantiles(self.latencies, n=100, method="inclusive")[percent - 1] * 1000
 
 
-class Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection; `ask` times each request into the sample."""
+class Connection:
+    """One HTTP/1.1 connection."""
 
-    def __init__(self, sample: Sample) -> None:
-        self._sample = sample
-        self._received = bytearray()
-        self._answered: asyncio.Future[bytes] | None = None
-        self._transport: Any = None
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._received = b""
 
-    @classmethod
-    async def open(cls, host: str, port: int, sample: Sample) -> Connection:
-        _, protocol = await asyncio.get_running_loop().create_connection(lambda: cls(sample), host, port)
-        return protocol
+    def receive(self) -> bytes | None:
+        """Take what has come; the whole answer if it is complete now."""
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise ConnectionError("the service closed the connection")
+        if self._received:
+            data = self._received + data
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            head = data[:end].lower()
+            start = head.find(b"content-length: ")
+            if start >= 0:
+                complete = len(data) >= end + 4 + int(head[start + 16 :].partition(b"\r\n")[0])
+            else:
+                complete = data.endswith(b"\r\n0\r\n\r\n")
+            if complete:
+                self._received = b""
+                return data
+        self._received = data
+        return None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(ConnectionError("the service closed the connection"))
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n") + 4
-        if end < 4 or self._answered is None:
-            return
-        head = self._received[:end].lower()
-        if b"transfer-encoding: chunked" in head:
-            complete = self._received.endswith(b"\r\n0\r\n\r\n")
-        else:
-            length = head.split(b"content-length:")[1].split(b"\r\n")[0]
-            complete = len(self._received) >= end + int(length)
-        if complete:
-            self._answered.set_result(bytes(self._received))
-            self._received.clear()
-
-    async def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        """The answer's body; a chunked one (a long list) with the marks of its chunks."""
+    def ask(self, asked: bytes) -> tuple[bytes, float]:
+        """The body of the answer, which must be a good one, and the seconds it took."""
         started = time.perf_counter()
-        self._answered = asyncio.get_running_loop().create_future()
-        request = f"{method} {path} HTTP/1.1\r\n{HEADERS}Content-Length: {len(body)}\r\n\r\n"
-        self._transport.write(request.encode() + body)
-        answer = await self._answered
-        self._sample.latencies.append(time.perf_counter() - started)
-        self._sample.wrong += not answer.startswith(b"HTTP/1.1 2")
-        return answer.partition(b"\r\n\r\n")[2]
+        self.socket.sendall(asked)
+        while (answer := self.receive()) is None:
+            pass
+        seconds = time.perf_counter() - started
+        if not answer.startswith(b"HTTP/1.1 2"):
+            raise RuntimeError(answer.decode())
+        return answer.partition(b"\r\n\r\n")[2], seconds
 
     def close(self) -> None:
-        self._transport.close()
+        self.socket.close()
 
 
-async def load(host: str, port: int, connections: int, work: Callable[[Connection, int], Awaitable[None]]) -> Sample:
-    """``work`` on each of so many connections at once; opening them is not counted."""
+@dataclass
+class _Asking:
+    connection: Connection
+    work: Work
+    request: bytes
+    since: float = 0.0
+
+
+def load(port: int, works: list[Work], seconds: float) -> Sample:
+    """All ``works`` at once, each on a connection of its own, for so long; opening is not counted."""
     sample = Sample()
-    opened = [await Connection.open(host, port, sample) for _ in range(connections)]
-    started = time.perf_counter()
-    await asyncio.gather(*(work(connection, number) for number, connection in enumerate(opened)))
-    sample.seconds = time.perf_counter() - started
-    for connection in opened:
-        connection.close()
+    poll = select.epoll()
+    asking: dict[int, _Asking] = {}
+    for work in works:
+        connection = Connection(port)
+        poll.register(connection.socket, select.EPOLLIN)
+        asking[connection.socket.fileno()] = _Asking(connection, work, next(work))
+    now = time.perf_counter
+    cpu, started = time.process_time(), now()
+    for one in asking.values():
+        one.since = now()
+        one.connection.socket.sendall(one.request)
+    until, busy = started + seconds, len(asking)
+    while busy:
+        ready = poll.poll(ANSWER_SECONDS)
+        if not ready:
+            raise TimeoutError("the service does not answer")
+        for number, _ in ready:
+            one = asking[number]
+            answer = one.connection.receive()
+            if answer is None:
+                continue
+            arrived = now()
+            sample.latencies.append(arrived - one.since)
+            sample.wrong += not answer.startswith(b"HTTP/1.1 2")
+            if arrived >= until:
+                busy -= 1
+                continue
+            one.request = one.work.send(answer.partition(b"\r\n\r\n")[2])
+            one.since = now()
+            one.connection.socket.sendall(one.request)
+    sample.seconds, sample.own_cpu_seconds = now() - started, time.process_time() - cpu
+    for one in asking.values():
+        one.connection.close()
+    poll.close()
     return sample
 
 

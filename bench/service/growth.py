@@ -7,16 +7,14 @@ with .svg.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
-from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
-import uvloop
-from generator import Connection, Sample
+from generator import Connection, encoded, request
 from run import machine
 from scenarios import ARTIFACTS, CREATED_BY, FIRST_METADATA, FLOW
 from targets import database, our_service
@@ -49,46 +47,41 @@ def fill(conninfo: str, run: int, count: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-async def median_ms(ask: Callable[[], Awaitable[bytes]], sample: Sample) -> float:
+def median_ms(connection: Connection, asked: bytes) -> float:
     for _ in range(20):
-        await ask()
-    sample.latencies.clear()
-    for _ in range(REPEATS):
-        await ask()
-    return statistics.median(sample.latencies) * 1000
+        connection.ask(asked)
+    return statistics.median(connection.ask(asked)[1] for _ in range(REPEATS)) * 1000
 
 
-async def measure(conninfo: str) -> dict[str, list[float]]:
+def measure(conninfo: str) -> dict[str, list[float]]:
     """The median milliseconds of each question at each of SIZES."""
     times: dict[str, list[float]] = {}
     with our_service(conninfo) as target:
-        sample = Sample()
-        connection = await Connection.open("127.0.0.1", target.port, sample)
-        run = json.loads(await connection.ask("POST", f"/flows/{FLOW}/run", CREATED_BY))["run_number"]
+        connection = Connection(target.port)
+
+        def made(path: str, body: bytes = CREATED_BY) -> dict[str, Any]:
+            return dict(json.loads(connection.ask(request(b"POST", path.encode(), body))[0]))
+
+        run = made(f"/flows/{FLOW}/run")["run_number"]
         step = f"/flows/{FLOW}/runs/{run}/steps/work"
-        await connection.ask("POST", f"{step}/step", CREATED_BY)
-        own = json.loads(await connection.ask("POST", f"{step}/task", CREATED_BY))["task_id"]
-        task = f"{step}/tasks/{own}"
-        place = json.dumps([{"field_name": "foreach-execution-path", "value": "items:0"}]).encode()
-        await connection.ask("POST", f"{task}/metadata", place)
-        await connection.ask("POST", f"{task}/artifact", ARTIFACTS)
-        pattern = quote("^(?:items:0)$")
-        questions: dict[str, Callable[[], Awaitable[bytes]]] = {
-            "create the next task": lambda: connection.ask("POST", f"{step}/task", CREATED_BY),
-            "its metadata": lambda: connection.ask("POST", f"{task}/metadata", FIRST_METADATA),
-            "read its artifacts": lambda: connection.ask("GET", f"{task}/artifacts"),
-            "filtered_tasks by place": lambda: connection.ask(
-                "GET", f"{step}/filtered_tasks?metadata_field_name=foreach-execution-path&pattern={pattern}"
-            ),
+        made(f"{step}/step")
+        task = f"{step}/tasks/{made(f'{step}/task')['task_id']}"
+        made(f"{task}/metadata", encoded([{"field_name": "foreach-execution-path", "value": "items:0"}]))
+        made(f"{task}/artifact", ARTIFACTS)
+        by_place = f"{step}/filtered_tasks?metadata_field_name=foreach-execution-path&pattern={quote('^(?:items:0)$')}"
+        questions = {
+            "create the next task": request(b"POST", f"{step}/task".encode(), CREATED_BY),
+            "its metadata": request(b"POST", f"{task}/metadata".encode(), FIRST_METADATA),
+            "read its artifacts": request(b"GET", f"{task}/artifacts".encode()),
+            "filtered_tasks by place": request(b"GET", by_place.encode()),
         }
         present = 0
         for size in SIZES:
-            await asyncio.to_thread(fill, conninfo, run, size - present)
+            fill(conninfo, run, size - present)
             present = size
-            for name, ask in questions.items():
-                times.setdefault(name, []).append(await median_ms(ask, sample))
+            for name, asked in questions.items():
+                times.setdefault(name, []).append(median_ms(connection, asked))
         connection.close()
-        assert sample.wrong == 0
     return times
 
 
@@ -132,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     where = machine()
     with database() as conninfo:
-        times = uvloop.run(measure(conninfo))
+        times = measure(conninfo)
     print(where, table(times), sep="\n\n")
     if options.write:
         drawing = options.write.with_suffix(".svg")

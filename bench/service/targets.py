@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,44 @@ class Target:
 
     def memory_bytes(self) -> int:
         return int(self.process.memory_info().rss)
+
+
+@dataclass(frozen=True)
+class DatabaseProcesses:
+    """PostgreSQL's processes, all together."""
+
+    postmaster: psutil.Process
+
+    @classmethod
+    def of(cls, conninfo: str) -> DatabaseProcesses:
+        with psycopg.connect(conninfo) as connection:
+            postmaster = psutil.Process(connection.info.backend_pid).parent()
+        assert postmaster is not None
+        return cls(postmaster)
+
+    def cpu_seconds(self) -> float:
+        own = self.postmaster.cpu_times()
+        total = own.user + own.system + own.children_user + own.children_system
+        for child in self.postmaster.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = child.cpu_times()
+                total += times.user + times.system
+        return float(total)
+
+
+def sync_milliseconds() -> float:
+    """The median time in which the disk of the databases takes 8 kB for good: the least that a commit alone costs."""
+    with tempfile.NamedTemporaryFile(prefix="mfa-bench-", dir="/tmp") as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+        times = []
+        for place in range(200):
+            started = time.perf_counter()
+            os.pwrite(file.fileno(), b"x" * 8192, place % 100 * 8192)
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1000
 
 
 @contextlib.contextmanager

@@ -1,12 +1,14 @@
 """The change feed: what ``sql/`` publishes on a channel of PostgreSQL's NOTIFY, and how to read a payload.
 
-Published as it is committed: flows and steps inserted, updated or deleted; runs inserted or tagged (not their
-heartbeats); tasks inserted; metadata inserted under one of `METADATA_FIELDS`. Artifacts are not. Rows hold the primary
-key, and of metadata the field's name; the rest is read from the table. A statement that writes many rows gives few
-payloads, so one payload has one or more rows.
+Published as it is committed by triggers, or right after that by a program that tells of its own writes (`Publisher`):
+flows and steps inserted, updated or deleted; runs inserted or tagged (not their heartbeats); tasks inserted; metadata
+inserted under one of `METADATA_FIELDS`. Artifacts are not. Rows hold the primary key, and of metadata the field's name;
+the rest is read from the table. A statement that writes many rows gives few payloads, so one payload has one or more
+rows.
 
 Nothing is kept for a listener that is away, and while one has let the server's queue fill half up nothing is added:
-after connecting, read what there is.
+after connecting, read what there is. The same holds when the session of a `PUBLISHER` has come or gone: what its
+program committed last may not have been told.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 CHANNEL = "anywhere_changes"
+# Sessions with this option are passed over by the triggers: their program tells itself what it committed (`Publisher`).
+PUBLISHES = "-c anywhere.publishes=on"
+PUBLISHER = "metaflow-anywhere publisher"  # the application's name in the session that tells
 METADATA_FIELDS = frozenset({"attempt", "attempt_ok", "code-package", "code-package-url"})
 Operation = Literal["INSERT", "UPDATE", "DELETE"]
 

@@ -12,17 +12,17 @@ import contextlib
 import select
 import time
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
+
+from metaflow_anywhere.database.connection import Connection, Value
 
 CONNECT_SECONDS = 3  # a server on this machine accepts in milliseconds, or not at all
 TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
-
-Connection = AsyncConnection[TupleRow]
 
 
 class Unavailable(Exception):
@@ -36,21 +36,32 @@ class Unavailable(Exception):
 class Pool:
     """At most ``size`` connections to ``conninfo``; asking waits up to ``wait_seconds`` for a free one.
 
-    Connections are in autocommit mode, and their statements are cut after ``statement_seconds``.
+    Connections are in autocommit mode, and their statements are cut after ``statement_seconds``; ``options`` are
+    further options of their sessions, as on PostgreSQL's command line.
     """
 
-    def __init__(self, conninfo: str, *, size: int, wait_seconds: float, statement_seconds: float) -> None:
+    def __init__(
+        self, conninfo: str, *, size: int, wait_seconds: float, statement_seconds: float, options: str = ""
+    ) -> None:
         given = conninfo_to_dict(conninfo).get("options") or ""
         self._conninfo = make_conninfo(
             conninfo,
             connect_timeout=CONNECT_SECONDS,
-            options=f"{given} -c statement_timeout={int(statement_seconds * 1000)}".strip(),
+            options=f"{given} -c statement_timeout={int(statement_seconds * 1000)} {options}".strip(),
         )
         self._wait_seconds = wait_seconds
         self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Value]) -> pq.abc.PGresult:
+        """The result of one prepared statement (`Connection.fetch`). Raises psycopg.Error, Unavailable."""
+        connection = await self.take()
+        try:
+            return await connection.fetch(statement, parameters)
+        finally:
+            self.give(connection)
 
     async def take(self) -> Connection:
         """A live connection, to be handed back with `give`. Raises Unavailable."""
@@ -75,16 +86,17 @@ class Pool:
         if usable and not self._closed:
             self._idle.append((connection, time.monotonic()))
         else:
+            connection.unwatch()
             connection.pgconn.finish()  # at once, and whatever was going on: the server rolls it back
         self._next_turn()
 
     def connection(self) -> _Lease:
-        """``async with pool.connection() as connection``: `take`, and `give` at the end of the block."""
+        """``async with pool.connection() as connection``: psycopg's own, for the length of the block."""
         return _Lease(self)
 
     async def _connect(self) -> Connection:
         try:
-            return await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
+            return await Connection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
         except psycopg.OperationalError as error:
             raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
 
@@ -133,6 +145,7 @@ class _Lease:
 
     async def __aenter__(self) -> Connection:
         self._connection = await self._pool.take()
+        self._connection.unwatch()
         return self._connection
 
     async def __aexit__(
@@ -151,6 +164,7 @@ def _was_closed_by_server(connection: Connection) -> bool:
 
 
 async def _close_quietly(connection: Connection) -> None:
+    connection.unwatch()
     with contextlib.suppress(psycopg.Error, OSError):
         await connection.close()
 

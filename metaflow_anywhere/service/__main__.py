@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import uvloop
 from aiohttp import web
 
+from metaflow_anywhere.database.feed import PUBLISHES
 from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.database.settings import SettingsError
 from metaflow_anywhere.http import AccessLog, listen
 from metaflow_anywhere.service.router import Router
@@ -74,9 +76,12 @@ async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
         size=database.pool_size,
         wait_seconds=database.wait_seconds,
         statement_seconds=database.statement_seconds,
+        options=PUBLISHES,
     )
+    publisher = Publisher(database.conninfo)
+    publishing = asyncio.create_task(publisher.run())
     access_log = AccessLog(sys.stdout)
-    server = Server(Router(ROUTES, settings.prefix), pool, access_log)
+    server = Server(Router(ROUTES, settings.prefix), pool, publisher, access_log)
     runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listening).start()
@@ -87,6 +92,9 @@ async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
     logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
     await stopping.wait()
     await runner.cleanup()
+    await publisher.close()
+    publishing.cancel()
+    await asyncio.gather(publishing, return_exceptions=True)
     await pool.close()
     access_log.flush()
 

@@ -7,7 +7,7 @@ import json
 import psycopg
 
 from metaflow_anywhere.database.pool import Unavailable
-from metaflow_anywhere.service.messages import JSON, TEXT, Call, Reply, encoded, one_row
+from metaflow_anywhere.service.messages import JSON, TEXT, Call, Reply, encoded
 
 VERSION = "2.5.1"  # the official release that this service stands in for; clients switch features by it
 
@@ -25,7 +25,7 @@ async def version(_: Call) -> Reply:
 async def health(call: Call) -> Reply:
     """Whether a query runs; encoded twice, as official probes expect."""
     try:
-        await one_row(call.pool, "SELECT 1", {})
+        await call.pool.fetch("SELECT 1", {})
     except (psycopg.Error, Unavailable):
         return Reply(encoded(json.dumps({"status": "DOWN"})), status=500, content_type=JSON)
     return Reply(encoded(json.dumps({"status": "UP"})), content_type=JSON)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from metaflow_anywhere.service.bodies import check_attempt, parse_rows
 from metaflow_anywhere.service.documents import ARTIFACT, IN_RUN, IN_TASK, NOW_MS, RUN, THE_TASK
 from metaflow_anywhere.service.lists import Listing, asks_for_page, send_all, send_list
-from metaflow_anywhere.service.messages import Call, Reply, found_document, not_found, one_row
+from metaflow_anywhere.service.messages import Call, Reply, found_document, not_found
 from metaflow_anywhere.service.metadata import counted
 
 STRINGS = ("name", "location", "ds_type", "sha", "type", "content_type", "user_name")
@@ -30,7 +30,7 @@ CREATE = f"""
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
-    SELECT EXISTS (SELECT FROM task), (SELECT count(*) FROM made)
+    SELECT EXISTS (SELECT FROM task), count(*) FROM made
 """
 
 _IN_RUN = f"FROM artifact_v3 a WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
@@ -74,7 +74,7 @@ async def create_artifacts(call: Call) -> Reply:
     rows = parse_rows(call.body, STRINGS)
     for place, row in enumerate(rows):
         check_attempt(row.get("attempt_id"), place)
-    return counted("artifacts_created", await one_row(call.pool, CREATE, {**call.address(), "rows": call.text()}))
+    return counted("artifacts_created", await call.pool.fetch(CREATE, {**call.address(), "rows": call.text()}))
 
 
 async def list_run_artifacts(call: Call) -> Reply:

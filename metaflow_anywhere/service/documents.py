@@ -109,6 +109,12 @@ TASK = document(
     CLOSING,
 )
 
+
+def _present(place: str) -> str:
+    """The place of a local datastore as it is now (database/datastores.py): a look into an almost empty table."""
+    return f"coalesce((SELECT now FROM anywhere.datastore_moves WHERE former = {place}), {place})"
+
+
 METADATA = document(
     OPENING,
     {
@@ -117,7 +123,7 @@ METADATA = document(
         "step_name": text("step_name"),
         "task_id": either("task_name", "task_id"),
         "field_name": text("field_name"),
-        "value": text("value"),
+        "value": text(f"CASE WHEN field_name = 'ds-root' THEN {_present('value')} ELSE value END"),
         "type": text("type"),
         "user_name": text("user_name"),
         "ts_epoch": plain("ts_epoch"),
@@ -133,7 +139,7 @@ ARTIFACT = document(
         "step_name": text("step_name"),
         "task_id": either("task_name", "task_id"),
         "name": text("name"),
-        "location": text("location"),
+        "location": text(f"CASE WHEN ds_type = 'local' THEN {_present('location')} ELSE location END"),
         "ds_type": text("ds_type"),
         "sha": text("sha"),
         "type": text("type"),
@@ -144,6 +150,16 @@ ARTIFACT = document(
     },
     CLOSING,
 )
+
+# The keys of new rows, as the change feed tells them.
+FLOW_KEY = document(OBJECT, {"flow_id": text("flow_id")})
+_IN_RUN_KEY = {"flow_id": text("flow_id"), "run_number": plain("run_number")}
+RUN_KEY = document(OBJECT, _IN_RUN_KEY)
+_IN_STEP_KEY = {**_IN_RUN_KEY, "step_name": text("step_name")}
+STEP_KEY = document(OBJECT, _IN_STEP_KEY)
+_IN_TASK_KEY = {**_IN_STEP_KEY, "task_id": plain("task_id")}
+TASK_KEY = document(OBJECT, _IN_TASK_KEY)
+METADATA_KEY = document(OBJECT, {**_IN_TASK_KEY, "id": plain("id"), "field_name": text("field_name")})
 
 TASK_ID = """coalesce(%(task_id)s::bigint,
     (SELECT task_id FROM tasks_v3

@@ -154,9 +154,11 @@ async def _all_chunks(
 
 async def _read(pool: Pool, statement: str | sql.Composed, parameters: Mapping[str, Any]) -> pq.abc.PGresult:
     """The raw rows: the document is the first column, the keys follow."""
+    if isinstance(statement, str):
+        return await pool.fetch(statement, parameters)
     async with pool.connection() as connection:
         # A statement with filters has too many forms to keep each prepared.
-        cursor = await connection.execute(statement, parameters, prepare=isinstance(statement, str))
+        cursor = await connection.execute(statement, parameters, prepare=False)
         result = cursor.pgresult
     assert result is not None
     return result

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from psycopg.rows import TupleRow
-
+from metaflow_anywhere.database.connection import Value
 from metaflow_anywhere.database.ids import is_number, parse_id
 from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.database.publisher import Publisher
 
 TEXT = "text/plain; charset=utf-8"  # JSON is sent under this type too: official clients' tests rely on it
 JSON = "application/json; charset=utf-8"
@@ -67,14 +66,15 @@ class Call:
     """
 
     pool: Pool
+    publisher: Publisher
     parts: Mapping[str, str]
     query: list[tuple[str, str]]
     body: bytes
     prefix: str = ""
 
-    def address(self) -> dict[str, Any]:
+    def address(self) -> dict[str, Value]:
         """The path's parts as query parameters, under the names that all statements use."""
-        parameters: dict[str, Any] = {"flow": self.parts["flow"]}
+        parameters: dict[str, Value] = {"flow": self.parts["flow"]}
         if "run" in self.parts:
             parameters["run_number"], parameters["run_id"] = parse_id(self.parts["run"])
         if "step" in self.parts:
@@ -98,27 +98,30 @@ class Call:
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
-async def one_row(pool: Pool, statement: str, parameters: Mapping[str, Any]) -> TupleRow | None:
-    """The first row of a prepared statement, or None."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(statement, parameters, prepare=True)
-        return await cursor.fetchone()
+async def one_value(pool: Pool, statement: str, parameters: Mapping[str, Value]) -> bytes | None:
+    """The first column of the first row as PostgreSQL sent it; None if there is no row."""
+    result = await pool.fetch(statement, parameters)
+    return result.get_value(0, 0) if result.ntuples else None
 
 
-async def one_document(pool: Pool, statement: str, parameters: Mapping[str, Any]) -> bytes | None:
-    """The first column of the first row, a JSON document, as PostgreSQL sent it; None if there is no row."""
-    async with pool.connection() as connection:
-        cursor = await connection.execute(statement, parameters, prepare=True)
-        result = cursor.pgresult
-    return result.get_value(0, 0) if result is not None and result.ntuples else None
-
-
-async def found_document(pool: Pool, statement: str, parameters: Mapping[str, Any]) -> Reply:
-    """The reply with `one_document`, or the refusal 404."""
-    body = await one_document(pool, statement, parameters)
+async def found_document(pool: Pool, statement: str, parameters: Mapping[str, Value]) -> Reply:
+    """The reply with `one_value`, or the refusal 404."""
+    body = await one_value(pool, statement, parameters)
     if body is None:
         raise not_found()
     return Reply(body)
+
+
+async def created_document(call: Call, table: str, statement: str, parameters: Mapping[str, Value]) -> bytes | None:
+    """The document of the row that ``statement`` inserts, None if there is none.
+
+    Its second column is the row's key, for the change feed.
+    """
+    result = await call.pool.fetch(statement, parameters)
+    if not result.ntuples:
+        return None
+    call.publisher.tell(table, "INSERT", result.get_value(0, 1))
+    return result.get_value(0, 0)
 
 
 def encoded(document: object) -> bytes:

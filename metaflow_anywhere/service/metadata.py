@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from psycopg.pq.abc import PGresult
+
+from metaflow_anywhere.database.feed import METADATA_FIELDS
 from metaflow_anywhere.service.bodies import parse_rows
-from metaflow_anywhere.service.documents import IN_RUN, IN_TASK, METADATA, NOW_MS, RUN, THE_TASK
+from metaflow_anywhere.service.documents import IN_RUN, IN_TASK, METADATA, METADATA_KEY, NOW_MS, RUN, THE_TASK
 from metaflow_anywhere.service.lists import Listing, send_list
-from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, encoded, one_row
+from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request
 
 STRINGS = ("field_name", "type", "user_name")
 
+_PUBLISHED = ", ".join(f"'{field}'" for field in sorted(METADATA_FIELDS))
 VALUE = """CASE jsonb_typeof(value)
     WHEN 'array' THEN ARRAY (SELECT item FROM jsonb_array_elements_text(value) AS item)::text
     ELSE value #>> '{}' END"""
@@ -26,9 +30,9 @@ CREATE = f"""
         FROM run, task, jsonb_to_recordset(%(rows)s::jsonb)
             AS sent (field_name text, value jsonb, type text, user_name text, tags jsonb, system_tags jsonb)
         WHERE greatest(length(field_name), length(type), length(user_name), 0) <= 255
-        RETURNING 1
+        RETURNING CASE WHEN field_name IN ({_PUBLISHED}) THEN {METADATA_KEY} END AS key
     )
-    SELECT EXISTS (SELECT FROM task), (SELECT count(*) FROM made)
+    SELECT EXISTS (SELECT FROM task), count(*), string_agg(key, ',') FROM made
 """
 _ORDER = (("ts_epoch", "bigint"), ("id", "bigint"))
 _IN_RUN = f"FROM metadata_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
@@ -43,14 +47,16 @@ async def create_metadata(call: Call) -> Reply:
     for place, row in enumerate(parse_rows(call.body, STRINGS)):
         if isinstance(row.get("value"), dict):
             raise bad_request(f"value of item {place} must be a string, a number or a list")
-    return counted("metadata_created", await one_row(call.pool, CREATE, {**call.address(), "rows": call.text()}))
+    result = await call.pool.fetch(CREATE, {**call.address(), "rows": call.text()})
+    call.publisher.tell("metadata_v3", "INSERT", result.get_value(0, 2))
+    return counted("metadata_created", result)
 
 
-def counted(key: str, row: tuple[bool, int] | tuple[object, ...] | None) -> Reply:
+def counted(key: str, result: PGresult) -> Reply:
     """The answer to a list of new rows: how many were stored, or 400 if the task is unknown."""
-    if row is None or not row[0]:
+    if result.get_value(0, 0) != b"t":
         raise Refusal(400, {"message": "need to register run_id and task_id first"})
-    return Reply(encoded({key: row[1]}))
+    return Reply(b'{"%s": %s}' % (key.encode(), result.get_value(0, 1)))
 
 
 async def list_task_metadata(call: Call) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from metaflow_anywhere.database.filters import Condition, Field, FilterError, parse_filters
 from metaflow_anywhere.database.ids import is_number
@@ -16,6 +15,7 @@ from metaflow_anywhere.service.documents import (
     NEW_RUN,
     NOW_MS,
     NOW_SECONDS,
+    RUN_KEY,
     RUN_NUMBER,
     RUN_ROW,
     RUN_ROW_WITH_STATUS,
@@ -26,11 +26,11 @@ from metaflow_anywhere.service.messages import (
     Call,
     Reply,
     bad_request,
+    created_document,
     encoded,
     found_document,
     no_such_parent,
-    one_document,
-    one_row,
+    one_value,
 )
 
 FIRST_BEATING_CLIENTS = ((1, 14, 0), (2, 2, 12))  # of each line of releases: the first that sends heartbeats
@@ -42,7 +42,7 @@ CREATE = f"""
     SELECT flow_id, %(run_id)s, %(user_name)s, {NOW_MS}, %(tags)s::jsonb, %(system_tags)s::jsonb,
         CASE WHEN %(beats)s::boolean THEN {NOW_SECONDS} END
     FROM flows_v3 WHERE flow_id = %(flow)s
-    RETURNING {NEW_RUN}
+    RETURNING {NEW_RUN}, {RUN_KEY}
 """
 # Two statements, as PostgreSQL would plan one for both ids anew at each call: that costs more than the read.
 READ = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_number = %(run_number)s::bigint"
@@ -87,7 +87,7 @@ async def create_run(call: Call) -> Reply:
     if name is not None and is_number(name):
         raise bad_request("provided run_id may not be a numeric")
     parameters = {**call.address(), **created, "run_id": name, "beats": sends_heartbeats(document.get("system_tags"))}
-    body = await one_document(call.pool, CREATE, parameters)
+    body = await created_document(call, "runs_v3", CREATE, parameters)
     if body is None:
         raise no_such_parent("runs_v3", f"(flow_id)=({call.parts['flow']})")
     return Reply(body)
@@ -118,12 +118,12 @@ def conditions(call: Call, fields: Mapping[str, Field], *, tags: bool = False) -
 
 async def beat_run(call: Call) -> Reply:
     """Note that the run is alive, and say when to tell again; 404 only if there is no such run."""
-    return heard(await one_row(call.pool, BEAT, call.address()))
+    return heard(await one_value(call.pool, BEAT, call.address()))
 
 
-def heard(row: tuple[Any, ...] | None) -> Reply:
-    """The answer to a heartbeat; ``row`` says whether there is what it was for."""
-    return Reply(WAIT, status=200 if row and row[0] else 404)
+def heard(exists: bytes | None) -> Reply:
+    """The answer to a heartbeat; ``exists`` says whether there is what it was for, in PostgreSQL's words."""
+    return Reply(WAIT, status=200 if exists == b"t" else 404)
 
 
 def sends_heartbeats(system_tags: list[str] | None) -> bool:

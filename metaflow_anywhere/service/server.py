@@ -17,6 +17,7 @@ from aiohttp import web
 from psycopg import errors
 
 from metaflow_anywhere.database.pool import Pool, Unavailable
+from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.service.admin import VERSION
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
@@ -38,11 +39,12 @@ log = logging.getLogger(__name__)
 
 
 class Server:
-    """Answers requests by ``router`` on ``pool``."""
+    """Answers requests by ``router`` on ``pool``; what they change is told by ``publisher``."""
 
-    def __init__(self, router: Router, pool: Pool, access_log: AccessLog) -> None:
+    def __init__(self, router: Router, pool: Pool, publisher: Publisher, access_log: AccessLog) -> None:
         self._router = router
         self._pool = pool
+        self._publisher = publisher
         self._access_log = access_log
 
     def aiohttp_server(self) -> web.Server:
@@ -72,7 +74,8 @@ class Server:
         try:
             body = await request.read()
             query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
-            reply = await route.handler(Call(self._pool, match.parts, query, body, self._router.prefix))
+            call = Call(self._pool, self._publisher, match.parts, query, body, self._router.prefix)
+            reply = await route.handler(call)
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
         except (web.RequestPayloadError, ConnectionError):

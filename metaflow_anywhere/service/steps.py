@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from metaflow_anywhere.service.bodies import created_by, parse_object
-from metaflow_anywhere.service.documents import IN_RUN, NOW_MS, RUN, STEP
+from metaflow_anywhere.service.documents import IN_RUN, NOW_MS, RUN, STEP, STEP_KEY
 from metaflow_anywhere.service.lists import Listing, send_all
-from metaflow_anywhere.service.messages import Call, Reply, found_document, no_such_parent, one_document
+from metaflow_anywhere.service.messages import Call, Reply, created_document, found_document, no_such_parent
 
 # run_id of a step is the number's text where the run has no name.
 CREATE = f"""
@@ -14,7 +14,7 @@ CREATE = f"""
     SELECT %(flow)s, run_number, coalesce(run_id, run_number::text), %(step)s, %(user_name)s, {NOW_MS},
         %(tags)s::jsonb, %(system_tags)s::jsonb
     FROM run
-    RETURNING {STEP}
+    RETURNING {STEP}, {STEP_KEY}
 """
 IN_STEPS = f"FROM steps_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
 READ = f"WITH {RUN} SELECT {STEP} {IN_STEPS} AND step_name = %(step)s"
@@ -23,7 +23,8 @@ LIST = Listing(f"WITH {RUN}", STEP, IN_STEPS, (("step_name", "text"),))
 
 async def create_step(call: Call) -> Reply:
     """The new step; 404 without its run, 409 if there is one of that name."""
-    body = await one_document(call.pool, CREATE, {**call.address(), **created_by(parse_object(call.body))})
+    parameters = {**call.address(), **created_by(parse_object(call.body))}
+    body = await created_document(call, "steps_v3", CREATE, parameters)
     if body is None:
         raise no_such_parent("steps_v3", f"(flow_id, run_number)=({call.parts['flow']}, {call.parts['run']})")
     return Reply(body)

@@ -6,6 +6,7 @@ Done in a serializable transaction, so that of two changes at the same moment on
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
@@ -38,7 +39,8 @@ MUTATE = f"""
         UPDATE runs_v3 SET tags = wanted.tags FROM run, wanted
         WHERE runs_v3.flow_id = %(flow)s AND runs_v3.run_number = run.run_number AND NOT EXISTS (SELECT FROM forbidden)
     )
-    SELECT json_build_object('tags', wanted.tags)::text, (SELECT array_agg(tag ORDER BY tag) FROM forbidden)
+    SELECT json_build_object('tags', wanted.tags)::text, (SELECT array_agg(tag ORDER BY tag) FROM forbidden),
+        CASE WHEN run.tags <> wanted.tags THEN run.run_number END
     FROM run, wanted
 """
 
@@ -63,10 +65,13 @@ async def mutate_tags(call: Call) -> Reply:
     if row[1]:
         names = ", ".join(repr(tag) for tag in row[1])
         raise Refusal(422, f"Cannot remove tags that are existing system tags {{{names}}}")
+    if row[2] is not None:
+        changed = {"flow_id": call.parts["flow"], "run_number": row[2]}
+        call.publisher.tell("runs_v3", "UPDATE", json.dumps(changed).encode())
     return Reply(row[0].encode())
 
 
-async def _serializable(connection: AsyncConnection[TupleRow], parameters: dict[str, object]) -> TupleRow | None:
+async def _serializable(connection: AsyncConnection[TupleRow], parameters: Mapping[str, object]) -> TupleRow | None:
     """`MUTATE` in its transaction, all of it in one round trip."""
     async with connection.pipeline():
         await connection.execute("BEGIN ISOLATION LEVEL SERIALIZABLE", prepare=True)

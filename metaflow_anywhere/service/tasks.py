@@ -13,16 +13,17 @@ from metaflow_anywhere.service.documents import (
     RUN,
     TASK,
     TASK_ID,
+    TASK_KEY,
 )
 from metaflow_anywhere.service.lists import Listing, send_filtered, send_list
 from metaflow_anywhere.service.messages import (
     Call,
     Refusal,
     Reply,
+    created_document,
     found_document,
     no_such_parent,
-    one_document,
-    one_row,
+    one_value,
 )
 from metaflow_anywhere.service.runs import REFRESH_RUN, conditions, heard, sends_heartbeats
 
@@ -36,7 +37,7 @@ CREATE = f"""
     SELECT %(flow)s, run_number, run_id, %(step)s, %(task_name)s, %(user_name)s, {NOW_MS},
         %(tags)s::jsonb, %(system_tags)s::jsonb, CASE WHEN %(beats)s::boolean THEN {NOW_SECONDS} END
     FROM run WHERE EXISTS (SELECT FROM step)
-    RETURNING {TASK}
+    RETURNING {TASK}, {TASK_KEY}
 """
 IN_TASKS = f"FROM tasks_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN} AND step_name = %(step)s"
 READ = f"WITH {RUN} SELECT {TASK} {IN_TASKS} AND task_id = {TASK_ID}"
@@ -72,7 +73,7 @@ async def create_task(call: Call) -> Reply:
         "task_name": name,
         "beats": sends_heartbeats(document.get("system_tags")),
     }
-    body = await one_document(call.pool, CREATE, parameters)
+    body = await created_document(call, "tasks_v3", CREATE, parameters)
     if body is None:
         key = ", ".join(call.parts[part] for part in ("flow", "run", "step"))
         raise no_such_parent("tasks_v3", f"(flow_id, run_number, step_name)=({key})")
@@ -94,4 +95,4 @@ async def list_tasks(call: Call) -> Reply:
 
 async def beat_task(call: Call) -> Reply:
     """Note that the task, and so its run, is alive, and say when to tell again; 404 only if there is no such task."""
-    return heard(await one_row(call.pool, BEAT, call.address()))
+    return heard(await one_value(call.pool, BEAT, call.address()))

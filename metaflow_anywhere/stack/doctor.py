@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -19,11 +20,15 @@ from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
 from metaflow_anywhere.stack.ports import holder_of, is_free
-from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask, duration, saved
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.stack.status_table import trouble
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import DriveError
+from metaflow_anywhere.state.lease import Lease, read_lease
+from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.recovery import clock
+from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
 
 GIB = 1024**3
@@ -192,24 +197,61 @@ def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _mirror(stack: Stack) -> Iterator[Finding]:
-    """What a restore would use now."""
-    if stack.datastore_is_elsewhere and shutil.which("rsync") is None:
-        yield Finding("bad", "datastore", "outside of root, and rsync is missing to copy it", "apt-get install rsync")
+    """What a restore would use now, who may write, and whether everything arrives."""
     if not stack.drive.root.is_dir():
         yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", "invoke up")
         return
     try:
         catalogue = Catalogue(stack.drive)
         way = next(ways(catalogue), None)
+        lease = read_lease(stack.drive)
     except DriveError as error:
         yield Finding("bad", "mirror", str(error), "see that the drive is mounted and can be read")
         return
+    standing = read_standing(stack.standing_file)
+    if standing and standing.alive and standing.state != "stopped":
+        if standing.state == "current":
+            yield Finding("ok", "mirror", f"{saved(standing)} to {stack.drive.root}")
+        else:
+            way_out = (
+                "invoke down && invoke up" if standing.state == "fenced" else "see to that; it catches up by itself"
+            )
+            yield Finding("bad", "mirror", trouble(standing), way_out)
     for fault in catalogue.faults:
-        yield Finding("note", "mirror", f"damaged: {fault}", "nothing to do while a newer base is sound")
+        yield Finding("note", "base", f"damaged: {fault}", "nothing to do while another base is sound")
     if way is None:
-        yield Finding("bad", "mirror", f"no sound base in {stack.drive.root}", "invoke up")
+        yield Finding("bad", "base", f"no sound base in {stack.drive.root}", "invoke up")
     else:
-        yield Finding("ok", "mirror", f"the base of {clock(way.base.time)} is sound ({way.base.bytes / 1e6:.1f} MB)")
+        yield Finding("ok", "base", f"verified: the one of {clock(way.base.time)}, {way.base.bytes / 1e6:.1f} MB")
+    if lease:
+        yield _lease(stack, lease)
+    if stack.datastore_is_elsewhere:
+        yield _files(stack, standing.files if standing and standing.alive else None)
+
+
+def _lease(stack: Stack, lease: Lease) -> Finding:
+    """Who may write to the mirror."""
+    held = f"incarnation {lease.holder.sequence} of {lease.host}, since {clock(lease.time)}"
+    life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
+    if life and life.incarnation.name != lease.holder:
+        mine = life.incarnation.name.sequence
+        return Finding("note", "lease", f"{held}; the database here is incarnation {mine}", "invoke down && invoke up")
+    return Finding("ok", "lease", held)
+
+
+def _files(stack: Stack, files: Mapping[str, Any] | None) -> Finding:
+    """Whether what is written outside of root arrives there."""
+    source, target = stack.settings.datastore_dir, stack.datastore_copy
+    if shutil.which("rsync") is None:
+        return Finding("bad", "files", f"{source} is outside of root, and rsync is missing", "apt-get install rsync")
+    if files and files["problem"]:
+        since = duration(time.time() - files["since"])
+        text = f"{source} is not copied to {target} for {since}: {files['problem']}"
+        return Finding("bad", "files", text, "see to that; it catches up by itself")
+    if files and files["blind"]:
+        text = f"{source} is looked through now and then: {files['blind']}"
+        return Finding("note", "files", text, "sysctl fs.inotify.max_user_watches=524288, then invoke restart sync")
+    return Finding("ok", "files", f"{source} is copied to {target}")
 
 
 def _hops(stack: Stack) -> Iterator[Finding]:

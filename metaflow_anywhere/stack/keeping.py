@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from metaflow_anywhere.database import schema
+from metaflow_anywhere.database import official, schema
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.postgres import Cluster
@@ -158,7 +158,11 @@ def _build(stack: Stack, cluster: Cluster, file: Path, progress: Progress) -> tu
         load(stack.programs_of_postgres, ours, file)
         with psycopg.connect(ours, autocommit=True) as connection:
             try:
+                official.require_tables(connection)
                 schema.apply(connection, progress.say)
+                official.settle(connection)
+            except official.NotMetaflow as error:
+                raise AnywhereError(f"{file} is not a database of a metadata service", why=str(error)) from error
             except schema.SchemaError as error:
                 raise AnywhereError(f"{file} cannot be brought to this version", why=str(error)) from error
         rows = count_rows(ours)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import signal
 import sys
 import threading
 import time
+from dataclasses import asdict
 
 import psutil
 
@@ -16,12 +16,14 @@ from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.telling import start_telling
-from metaflow_anywhere.state.copies import FileCopies, LogCopies
+from metaflow_anywhere.state.copies import FileCopies
 from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.log_copies import LogCopies
 from metaflow_anywhere.state.standing import Reporter
 from metaflow_anywhere.state.sync import Mirrored, Sync
 
+COPY_SECONDS = 8.0  # a machine that goes away gives about ten
 FAST_STOP_SECONDS = 1.5  # a database that another machine has taken over must be gone within two
 
 
@@ -37,24 +39,48 @@ def main() -> None:
         stack.drive, stack.cluster, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
         stack.folder / "mirror-stage",
     )  # fmt: skip
-    sync = Sync(mirrored, life.incarnation, Reporter(stack.standing_file), lambda fenced: stop_database(stack, fenced))
-    signal.signal(signal.SIGINT, lambda *_: sync.end())
-    signal.signal(signal.SIGTERM, lambda *_: sync.end(machine_goes=True))
-    copies = files_to_copy(stack)
+    reporter = Reporter(stack.standing_file)
+    copies = files_to_copy(stack, reporter)
+
+    def fenced(by: Fenced) -> None:
+        end_copies(copies, 0)  # what flows write here now is not of the run that has this number there
+        stop_database(stack, by)
+
+    sync = Sync(mirrored, life.incarnation, reporter, fenced)
+
+    def end(*, machine_goes: bool) -> None:
+        sync.end(machine_goes=machine_goes)
+        end_copies(copies, COPY_SECONDS)
+
+    signal.signal(signal.SIGINT, lambda *_: end(machine_goes=False))
+    signal.signal(signal.SIGTERM, lambda *_: end(machine_goes=True))
     for one in copies:
         one.start()
     sync.run()
     for one in copies:
-        one.stop()
+        one.join()
+    reporter.tell(force=True)
 
 
-def files_to_copy(stack: Stack) -> list[FileCopies | LogCopies]:
+def files_to_copy(stack: Stack, reporter: Reporter) -> list[FileCopies | LogCopies]:
     """What is copied to root beside the database: our logs, and the datastore where it is elsewhere."""
-    tell = functools.partial(print, flush=True)
-    copies: list[FileCopies | LogCopies] = [LogCopies(stack.settings.log_dir, stack.log_copies, tell)]
+    beside, logs = stack.drive.root, stack.settings.log_dir
+    copies: list[FileCopies | LogCopies] = [LogCopies(logs, stack.log_copies, beside, say)]
     if stack.datastore_is_elsewhere:
-        copies.append(FileCopies(stack.settings.datastore_dir, stack.datastore_copy, tell))
+        source, target = stack.settings.datastore_dir, stack.datastore_copy
+        copies.append(FileCopies(source, target, beside, say, lambda copied: reporter.tell(files=asdict(copied))))
     return copies
+
+
+def end_copies(copies: list[FileCopies | LogCopies], seconds: float) -> None:
+    """Have them copy what is left, in so many seconds at most; an earlier request to end stays."""
+    for one in copies:
+        one.end(seconds)
+
+
+def say(text: str) -> None:
+    """A line for the log."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 def stop_database(stack: Stack, fenced: Fenced) -> None:
@@ -66,7 +92,7 @@ def stop_database(stack: Stack, fenced: Fenced) -> None:
         with contextlib.suppress(psutil.Error):
             psutil.Process(pid).send_signal(signal.SIGQUIT)
     polite.join(FAST_STOP_SECONDS)
-    print(f"{time.strftime('%H:%M:%S')} the database is stopped: {fenced}", flush=True)
+    say(f"the database is stopped: {fenced}")
 
 
 if __name__ == "__main__":

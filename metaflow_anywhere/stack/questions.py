@@ -80,14 +80,31 @@ def ask_sync(stack: Stack) -> str:
     if not standing.well:
         why = standing.problem or standing.base_problem or "the first base is being taken"
         raise NoAnswer(f"{why} ({standing.state})")
+    if why := files_problem(standing):
+        raise NoAnswer(f"{why} (degraded)")
     return f"mirrored to {stack.drive.root}, {saved(standing)}"
 
 
 def saved(standing: Standing) -> str:
     """When the last commit was saved, in words."""
     if standing.last_saved is None:
-        return "nothing new since"
-    return f"saved {max(0, round(time.time() - standing.last_saved))} s ago"
+        return "nothing new to save so far"
+    return f"saved {duration(max(0.0, time.time() - standing.last_saved))} ago"
+
+
+def duration(seconds: float) -> str:
+    """Two units are enough: 45 s, 3 min 20 s, 5 h 10 min, 12 d 4 h."""
+    whole = int(seconds)
+    for name, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // part} {smaller}"
+    return f"{whole} s"
+
+
+def files_problem(standing: Standing) -> str:
+    """Why files that are written outside of root are not copied there; empty if they are."""
+    found = standing.files or {}
+    return f"{found['source']} is not copied to root: {found['problem']}" if found.get("problem") else ""
 
 
 QUESTIONS: dict[str, Callable[[Stack], str]] = {

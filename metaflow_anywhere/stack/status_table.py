@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metaflow_anywhere.stack.questions import saved
+from metaflow_anywhere.stack.questions import duration, saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status import ProgramStatus
 from metaflow_anywhere.state.recovery import clock
 from metaflow_anywhere.state.standing import Standing, read_standing
 
 STYLES = {"up": "green", "down": "dim", "restarting": "yellow"}
+ENDED = ("stopped", "fenced")
 MIB = 1024 * 1024
 
 
@@ -42,7 +45,7 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
         if not one.healthy and one.detail:
             console.print(f"{one.program}: {one.detail}", markup=False, soft_wrap=True)
     if standing := read_standing(stack.standing_file):
-        show_mirror(console, standing)
+        show_mirror(console, standing, stack.drive.root)
     total = sum(one.memory or 0 for one in found)
     if all(one.healthy for one in found):
         console.print(
@@ -55,25 +58,59 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
         console.print(f"\nthe stack of {stack.settings.root} is down; to bring it up: invoke up", soft_wrap=True)
 
 
-def show_mirror(console: Console, standing: Standing) -> None:
-    """One line on what is saved, and since when it is not if it is not."""
-    parts = [saved(standing)] if standing.alive else ["nobody keeps it now"]
-    if standing.alive and standing.state != "current":
-        parts.insert(0, f"{standing.state} for {duration(time.time() - standing.since)}")
-    if standing.behind_bytes:
-        parts.append(f"{standing.behind_bytes / MIB:.1f} MB behind")
+def show_mirror(console: Console, standing: Standing, folder: Path) -> None:
+    """What of the state is saved in ``folder``, and since when it is not if it is not; a line on each thing."""
+    console.print()
+    for name, text in mirror_lines(standing, folder):
+        console.print(f"{name:<8}{text}", markup=False, soft_wrap=True)
+
+
+def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
+    """A word on what each line is about, and the line."""
+    gone = not standing.alive and standing.state not in ENDED
+    if gone:
+        yield "mirror", f"its program is gone; it was {standing.state} {duration(time.time() - standing.beat)} ago"
+    elif standing.state == "current":
+        rates = f"{standing.files_per_minute:.0f} files, {standing.bytes_per_minute / MIB:.2f} MB in the last minute"
+        yield "mirror", f"{saved(standing)}; {rates}, to {folder}"
+    else:
+        yield "mirror", trouble(standing)
+    if gone or standing.state != "current":
+        waits = f"; {standing.behind_bytes / MIB:.1f} MB of log wait on this machine" if standing.behind_bytes else ""
+        yield "", f"last commit {saved(standing)}{waits}" if standing.last_saved else f"no commit saved yet{waits}"
     if base := standing.newest_base:
-        parts.append(f"base of {clock(base['time'])}, {base['bytes'] / MIB:.1f} MB")
-    if standing.files_per_minute:
-        parts.append(f"{standing.files_per_minute:.0f} files and {standing.bytes_per_minute / MIB:.2f} MB a minute")
-    parts.append(f"incarnation {standing.incarnation} of {standing.host}")
-    console.print(f"\nmirror: {'; '.join(parts)}", markup=False, soft_wrap=True)
+        yield "base", f"verified {clock(base['time'])}, {base['bytes'] / MIB:.1f} MB"
+    else:
+        yield "base", f"none yet{': ' + standing.base_problem if standing.base_problem else ''}"
+    if standing.files and standing.alive:
+        yield from files_lines(standing.files)
+    yield (
+        "lease",
+        f"incarnation {standing.incarnation} of {standing.host}"
+        + (", which has lost it" if standing.state == "fenced" else ""),
+    )
 
 
-def duration(seconds: float) -> str:
-    """Two units are enough: 45 s, 3 min 20 s, 5 h 10 min, 12 d 4 h."""
-    whole = int(seconds)
-    for name, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // part} {smaller}"
-    return f"{whole} s"
+def trouble(standing: Standing) -> str:
+    """Since when the mirror is not as it should be, and why."""
+    word = {"stopped": "stopped {} ago", "fenced": "taken over {} ago"}.get(
+        standing.state, f"{standing.state} for {{}}"
+    )
+    why = f": {standing.problem}" if standing.problem else ""
+    return word.format(duration(time.time() - standing.since)) + why
+
+
+def files_lines(files: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """How the copy of what is written outside of root stands."""
+    source, target, left = files["source"], files["target"], files["left"]
+    if files["problem"]:
+        yield "files", f"not copied for {duration(time.time() - files['since'])}: {files['problem']}"
+        yield "", f"{left:,} of {source} wait" if left else f"from {source}"
+    elif files["until"] is None:
+        yield "files", f"{source} is being compared with {target}"
+    elif left:
+        yield "files", f"{left:,} of {source} are on their way to {target}"
+    else:
+        yield "files", f"all of {source} is in {target}"
+    if files["blind"]:
+        yield "", f"looked for now and then: {files['blind']}"

@@ -6,16 +6,19 @@ What is read may also be a plain SQL dump. It is loaded as an ordinary role: a f
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
-from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.postgres import ProgramFailed, Programs
 from metaflow_anywhere.state.dumps import dump_database
 
 CUSTOM_MAGIC = b"PGDMP"
@@ -23,6 +26,9 @@ LEVEL = 6  # written once, and often sent somewhere
 TAIL_LINES = 6
 COPY_BEGINS = re.compile(rb"COPY .* FROM stdin;\s*$")
 COPY_ENDS = rb"\."
+GZIP_MAGIC = b"\x1f\x8b"
+DUMP_BEGINS, DUMP_ENDS = b"-- PostgreSQL database dump\n", b"-- PostgreSQL database dump complete\n"
+QUOTE_OR_COMMENT = re.compile(rb"--|'|\"|\$(?:[A-Za-z_]\w*)?\$")
 # Of a plain dump: who owns what and who may do what elsewhere, commands to the shell, and what a role may not do.
 NOT_FOR_US = re.compile(
     rb"(\\|GRANT |REVOKE |ALTER DEFAULT PRIVILEGES |COMMENT ON (SCHEMA|EXTENSION) |CREATE EXTENSION "
@@ -44,6 +50,8 @@ def export_database(programs: Programs, conninfo: str, file: Path) -> int:
         programs.run("pg_restore", "--list", half, account=ourselves)
         half.replace(file)
         return file.stat().st_size
+    except ProgramFailed as error:
+        raise AnywhereError(f"cannot write {file}", why=error.why) from error
     except OSError as error:
         raise AnywhereError(f"cannot write {file}", why=reason(error)) from error
     finally:
@@ -54,9 +62,15 @@ def load(programs: Programs, conninfo: str, file: Path) -> None:
     """Load ``file`` into the empty database in ``conninfo``, as the role it names. Raises AnywhereError."""
     try:
         with file.open("rb") as beginning:
-            custom = beginning.read(len(CUSTOM_MAGIC)) == CUSTOM_MAGIC
-        with file.open("rb") as source:
-            (_restore if custom else _replay)(programs, conninfo, source, file)
+            magic = beginning.read(len(CUSTOM_MAGIC))
+        if magic == CUSTOM_MAGIC:
+            with file.open("rb") as source:
+                _restore(programs, conninfo, source, file)
+        else:
+            with gzip.open(file) if magic.startswith(GZIP_MAGIC) else file.open("rb") as source:
+                _replay(programs, conninfo, source, file)
+    except (EOFError, zlib.error):
+        raise _incomplete(file) from None
     except OSError as error:
         raise AnywhereError(f"cannot read {file}", why=reason(error)) from error
 
@@ -69,34 +83,65 @@ def _restore(programs: Programs, conninfo: str, source: IO[bytes], file: Path) -
     _end(process, process.communicate()[0], file)
 
 
-def _replay(programs: Programs, conninfo: str, source: IO[bytes], file: Path) -> None:
-    process = programs.popen(
-        "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", conninfo, "-f", "-",
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin
-    assert process.stderr
-    with contextlib.suppress(BrokenPipeError):  # it stopped at an error, and says so
-        for line in _for_us(source):
-            process.stdin.write(line)
-        process.stdin.flush()
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    printed = process.stderr.read()
-    process.wait()
-    _end(process, printed, file)
+def _replay(programs: Programs, conninfo: str, source: Iterable[bytes], file: Path) -> None:
+    with tempfile.TemporaryFile() as messages:
+        process = programs.popen(
+            "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-d", conninfo, "-f", "-",
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages,
+        )  # fmt: skip
+        assert process.stdin
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it stopped at an error, and says so
+                for line in _for_us(source, file):
+                    process.stdin.write(line)
+                process.stdin.close()
+        except BaseException:
+            process.kill()  # or it would commit what came so far
+            raise
+        finally:
+            process.wait()
+        messages.seek(0)
+        _end(process, messages.read(), file)
 
 
-def _for_us(source: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a plain dump that make tables and fill them."""
-    copying = False
+def _for_us(source: Iterable[bytes], file: Path) -> Iterator[bytes]:
+    """The lines of a plain dump that make tables and fill them. Raises AnywhereError at the end if it has none."""
+    copying, quote = False, b""
+    begun = ended = False
     for line in source:
         if copying:
             copying = line.rstrip() != COPY_ENDS
             yield line
-        elif not NOT_FOR_US.match(line):
-            copying = bool(COPY_BEGINS.match(line))
+            continue
+        begun, ended = begun or line == DUMP_BEGINS, ended or line == DUMP_ENDS
+        if quote or not NOT_FOR_US.match(line):
+            copying = not quote and bool(COPY_BEGINS.match(line))
+            quote = _quote_after(line, quote)
             yield line
+    if copying or (begun and not ended):
+        raise _incomplete(file)
+    if quote:
+        raise AnywhereError(f"{file} cannot be loaded", why="it is neither a dump of PostgreSQL nor SQL")
+
+
+def _quote_after(line: bytes, quote: bytes) -> bytes:
+    """Which quote is open at the end of ``line``, if ``quote`` was at its beginning (nothing: none)."""
+    position = 0
+    while True:
+        if quote:
+            at = line.find(quote, position)
+            if at < 0:
+                return quote
+            position, quote = at + len(quote), b""
+        else:
+            found = QUOTE_OR_COMMENT.search(line, position)
+            if found is None or found[0] == b"--":
+                return b""
+            position, quote = found.end(), found[0]
+
+
+def _incomplete(file: Path) -> AnywhereError:
+    return AnywhereError(f"{file} cannot be loaded", why="it is cut off: its end is missing")
 
 
 def _end(process: subprocess.Popen[bytes], printed: bytes, file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -131,7 +132,7 @@ def plan(drive: Drive, wanted: Wanted) -> list[str]:
     catalogue = Catalogue(wanted.source or drive)
     way = next(_ways(catalogue, wanted), None)
     if way is None:
-        raise refusal(catalogue)
+        raise _too_early(catalogue, wanted) or refusal(catalogue)
     log = collect(catalogue, way)
     return [*describe(way, log, wanted.at), *(f"not used, damaged: {fault}" for fault in catalogue.faults)]
 
@@ -155,7 +156,7 @@ def restore(
     source = wanted.source or drive
     before = Catalogue(source)
     if next(_ways(before, wanted), None) is None:
-        raise refusal(before)
+        raise _too_early(before, wanted) or refusal(before)
     drive.prepare()
     name = take_lease(drive).holder
     if wanted.source is None and wanted.base is None:
@@ -212,6 +213,19 @@ def _ways(catalogue: Catalogue, wanted: Wanted) -> Iterator[Way]:
         return ways(catalogue, wanted.at)
     base = catalogue.base(wanted.base)
     return iter([Way(base, ())] if base and catalogue.is_sound(base) else [])
+
+
+def _too_early(catalogue: Catalogue, wanted: Wanted) -> AnywhereError | None:
+    """What to say if the moment that is wanted lies before all that can be restored."""
+    earliest = min((way.base.time for way in ways(catalogue)), default=None) if wanted.at is not None else None
+    if wanted.at is None or earliest is None:
+        return None
+    moment = clock(math.ceil(earliest))
+    return AnywhereError(
+        f"the mirror does not go back to {clock(wanted.at)}",
+        why=f"the earliest moment that can be restored is {moment}",
+        run=f"invoke restore-snapshot --at '{moment}', or one of: invoke snapshots",
+    )
 
 
 def _switch(data: Path, server: Server) -> int:

@@ -22,7 +22,8 @@ WELL = ("current",)
 @dataclass
 class Standing:
     """``state``: starting, current, behind (the drive is slow), degraded (it fails), waiting (the database does not
-    answer), fenced (another machine took over) or stopped. Times are epoch seconds, positions bytes of log."""
+    answer), fenced (another machine took over) or stopped. Times are epoch seconds, positions bytes of log. ``files``
+    is how the copy of files that are written outside of root stands (copies.Copied), where there are such."""
 
     state: str = "starting"
     since: float = 0.0
@@ -37,6 +38,7 @@ class Standing:
     newest_base: dict[str, Any] | None = None
     bases: int = 0
     base_problem: str | None = None
+    files: dict[str, Any] | None = None
     beat: float = 0.0
     pid: int = 0
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from pytest_bdd import given, parsers, then, when
 
-from tests.acceptance.place import Place, new_place, words
+from tests.acceptance.place import Place, eventually, new_place, words
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +88,8 @@ def a_flow_with_a_run(place: Place, name: str) -> None:
 
 @when(parsers.parse('I run "{command}"'))
 def i_run(place: Place, command: str) -> None:
-    replacements = {"elsewhere": str(place.folder / "elsewhere"), "root": str(place.root)}
+    noted = {name: value for name, value in place.notes.items() if isinstance(value, str)}
+    replacements = {"elsewhere": str(place.folder / "elsewhere"), "root": str(place.root), **noted}
     place.run(*words(command, replacements))
     if "--root {elsewhere}" in command:
         place.variables["MF_ROOT"] = replacements["elsewhere"]  # where the stack is, for all that follows
@@ -137,3 +141,46 @@ def root_is_still_empty(place: Place) -> None:
 def the_run_is_still_there(place: Place, flow: str) -> None:
     answer = requests.get(f"{place.url}/service/flows/{flow}/runs", timeout=10)
     assert len(answer.json()) == 1, answer.text
+
+
+def mirror(place: Place) -> dict[str, Any]:
+    standing: dict[str, Any] = place.status_document()["mirror"]
+    return standing
+
+
+@given("everything so far is in the mirror")
+@when("everything so far is in the mirror")
+def everything_is_mirrored(place: Place) -> None:
+    now = time.time()
+    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)
+    assert marked.status_code == 200, marked.text
+
+    def saved() -> bool:
+        standing = mirror(place)
+        return bool(standing["last_saved"] and standing["last_saved"] > now and not standing["behind_bytes"])
+
+    eventually(saved, "a save of everything")
+
+
+@when("everything is killed at once")
+def everything_is_killed(place: Place) -> None:
+    place.kill_everything()
+
+
+@when("root is brought to another machine, without the database's own files")
+def root_is_brought_elsewhere(place: Place) -> None:
+    old = place.settings.root
+    new = old.with_name(f"{old.name}-elsewhere")
+    shutil.rmtree(old / "pgdata", ignore_errors=True)
+    old.rename(new)  # nothing is left in the old place that could be read by mistake
+    place.variables["MF_ROOT"] = str(new)
+
+
+@then(parsers.parse("there is no flow called {flow}"))
+def there_is_no_flow(place: Place, flow: str) -> None:
+    assert requests.get(f"{place.url}/service/flows/{flow}", timeout=10).status_code == 404
+
+
+@then("there is no database yet")
+def no_database(place: Place) -> None:
+    assert not place.settings.pgdata_dir.exists()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tarfile
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -12,15 +14,11 @@ import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.stack.hello.check import card_text
+from tests.acceptance.conftest import everything_is_mirrored, mirror
 from tests.acceptance.place import Place, eventually
 
 scenarios("state.feature")
 GOODBYE_SECONDS = 20.0
-
-
-def mirror(place: Place) -> dict[str, Any]:
-    standing: dict[str, Any] = place.status_document()["mirror"]
-    return standing
 
 
 @given("the flow linear has run")
@@ -30,22 +28,72 @@ def linear_has_run(place: Place) -> None:
     everything_is_mirrored(place)
 
 
-@given("everything so far is in the mirror")
-def everything_is_mirrored(place: Place) -> None:
+@when("the flow linear runs")
+def linear_runs(place: Place) -> None:
+    done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
+    assert done.status == 0, done.printed
+
+
+@given("artifacts, logs and cards are written outside of root")
+def files_outside(place: Place) -> None:
+    place.variables["DATASTORE_DIR"] = str(place.folder / "fast" / "datastore")
+
+
+@then('"invoke status" says that all of them are in root')
+def all_files_are_in_root(place: Place) -> None:
     now = time.time()
-    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)
-    assert marked.status_code == 200, marked.text
-
-    def saved() -> bool:
-        standing = mirror(place)
-        return bool(standing["last_saved"] and standing["last_saved"] > now and not standing["behind_bytes"])
-
-    eventually(saved, "a save of everything")
+    eventually(lambda: (files := mirror(place)["files"])["until"] > now and not files["left"], "the copies")
+    told = place.ask("invoke", "status").printed
+    assert f"files   all of {place.settings.datastore_dir} is in {place.settings.root}/datastore" in told
+    assert files_below(place.settings.root / "datastore") == files_below(place.settings.datastore_dir)
 
 
-@when("everything is killed at once")
-def everything_is_killed(place: Place) -> None:
-    place.kill_everything()
+@when("the folder outside of root is as empty as on a new machine")
+def the_rest_is_gone(place: Place) -> None:
+    shutil.rmtree(place.folder / "fast")
+
+
+@when("the copy in root cannot be written")
+def the_copy_cannot_be_written(place: Place) -> None:
+    copy = place.settings.root / "datastore"
+    copy.rename(copy.with_name("away"))
+    copy.touch()
+
+
+@then('"invoke status" and "invoke doctor" say that it is not copied')
+def both_say_so(place: Place) -> None:
+    eventually(lambda: mirror(place)["files"]["problem"], "a word on the copies")
+    for verb, text in (("status", "files   not copied for"), ("doctor", "is not copied to")):
+        told = place.ask("invoke", verb)
+        assert told.status == 1
+        assert text in told.printed
+
+
+@when("the copy in root can be written again")
+def the_copy_can_be_written(place: Place) -> None:
+    copy = place.settings.root / "datastore"
+    copy.unlink()
+    copy.with_name("away").rename(copy)
+
+
+@then("everything outside of root is in root")
+def everything_is_in_root(place: Place) -> None:
+    missing = files_below(place.settings.datastore_dir) - files_below(place.settings.root / "datastore")
+    assert not missing
+    assert f"all of {place.settings.datastore_dir} is in {place.settings.root}/datastore" in place.last.printed
+
+
+@then("the logs of the stack are in root")
+def the_logs_are_in_root(place: Place) -> None:
+    (archive,) = (place.settings.root / "logs").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        assert {"service.log", "sync.log", "database.log"} <= {Path(name).name for name in opened.getnames()}
+
+
+def files_below(folder: Path) -> set[tuple[str, int]]:
+    """Each file's path and size, without what is on its way."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {(str(path.relative_to(folder)), path.stat().st_size) for path in paths if ".arriving" not in path.parts}
 
 
 @when("every process of the stack is asked to end at once")
@@ -56,14 +104,6 @@ def everything_is_asked_to_end(place: Place) -> None:
             process.terminate()
     _, left = psutil.wait_procs(doomed, timeout=GOODBYE_SECONDS)
     assert left == []
-
-
-@when("root is brought to another machine, without the database's own files")
-def root_is_brought_elsewhere(place: Place) -> None:
-    old = place.settings.root
-    new = old.with_name(f"{old.name}-elsewhere")
-    shutil.copytree(old, new, symlinks=True, ignore=lambda folder, names: ["pgdata"] if folder == str(old) else [])
-    place.variables["MF_ROOT"] = str(new)
 
 
 @when("root is copied while the stack is up")
@@ -88,16 +128,6 @@ def this_moment(place: Place) -> None:
 @when("I go back to the remembered moment")
 def back_to_the_moment(place: Place) -> None:
     place.run("invoke", "restore-snapshot", "--at", place.notes["moment"], "--replace")
-
-
-@then("there is no flow called Regretted")
-def no_regrets(place: Place) -> None:
-    assert requests.get(f"{place.url}/service/flows/Regretted", timeout=10).status_code == 404
-
-
-@then("there is no database yet")
-def no_database(place: Place) -> None:
-    assert not place.settings.pgdata_dir.exists()
 
 
 @when("a byte of the newest base is turned over")

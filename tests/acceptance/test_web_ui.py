@@ -214,7 +214,7 @@ def same_list(page: Page, other: Page) -> None:
 @when(parsers.parse('I add the tag "{new}" and remove the tag "{old}"'))
 def edit_tags(page: Page, new: str, old: str) -> None:
     page.get_by_role("button", name=re.compile("(Edit|Add) tags")).click()
-    page.get_by_role("textbox", name="New tag").fill(new)
+    page.get_by_label("New tag").fill(new)
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("button", name=f"Remove the tag {new}")).to_be_visible()
     page.get_by_role("button", name=f"Remove the tag {old}").click()

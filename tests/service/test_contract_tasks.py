@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from metaflow_anywhere.database.datastores import settle
 from tests.service.conftest import RUN_TAGS, Made
 from tests.service.contract import VERSION, database_error, now_ms
 from tests.service.running import Client
@@ -228,6 +230,27 @@ def test_an_artifact_is_registered_once_and_shows_the_tags_of_its_run(http: Clie
         **sent,
         **RUN_TAGS,
     }
+
+
+def test_what_was_stored_before_the_datastore_moved_is_told_where_it_is_now(
+    http: Client, made: Made, table: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Of local datastores that were ours only, and of the places only: nothing else that happens to read the same."""
+    former, other, now = tmp_path / "former", tmp_path / "other", tmp_path / "now"
+    rows = [
+        artifact("a", location=f":root:{former}/.metaflow"),
+        artifact("b", location=f":root:{other}/.metaflow"),
+        artifact("c", location=f":root:{former}/.metaflow", ds_type="s3"),
+    ]
+    http.made(f"{made.task}/artifact", rows)
+    fields = ("ds-root", "ds-type")
+    http.made(f"{made.task}/metadata", [{"field_name": one, "value": f"{former}/.metaflow"} for one in fields])
+    settle(table, former)
+    settle(table, now)
+    found = {row["name"]: row["location"] for row in http.read(f"{made.task}/artifacts")}
+    assert found == {"a": f":root:{now}/.metaflow", "b": rows[1]["location"], "c": rows[2]["location"]}
+    told = {row["field_name"]: row["value"] for row in http.read(f"{made.task}/metadata")}
+    assert told == {"ds-root": f"{now}/.metaflow", "ds-type": f"{former}/.metaflow"}
 
 
 def test_what_an_artifact_was_not_given_is_one_space_and_attempt_0(http: Client, made: Made) -> None:

@@ -40,9 +40,6 @@ def target(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert client.read("/flows/F")["flow_id"] == "F"
     assert service.process.poll() is None
     assert "Traceback" not in service.log()
-    import collections
-
-    print(collections.Counter(line.split()[-3] for line in service.access_log()).most_common())
     service.stop()
 
 

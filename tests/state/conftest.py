@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,3 +55,18 @@ def machine(new_machine: Callable[[], Machine]) -> Machine:
     with machine.connect() as connection:
         connection.execute("CREATE TABLE t (id bigserial PRIMARY KEY, said text)")
     return machine
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of 4 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    with tempfile.TemporaryDirectory(prefix="mfa-disk-", dir="/tmp") as name:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", name], check=False)
+        if mounted.returncode != 0:
+            pytest.skip("nothing can be mounted here")
+        try:
+            yield Path(name)
+        finally:
+            subprocess.run(["umount", "-l", name], check=True)

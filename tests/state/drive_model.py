@@ -18,7 +18,8 @@ class DriveModel(Drive):
     """A drive on which each operation takes about ``latency`` seconds.
 
     With ``cloud``, that folder is what survives: each file arrives there on its own, ``delay`` (shortest, longest)
-    seconds later, as a mounted cloud drive does it. While the file ``full`` exists, there is no space left.
+    seconds later, as a mounted cloud drive does it. While the file ``full`` exists, there is no space left. With
+    ``no_bases``, no base backup ever gets there.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class DriveModel(Drive):
         cloud: str | None = None,
         delay: tuple[float, float] = (0.2, 2.0),
         full: str | None = None,
+        no_bases: bool = False,
     ) -> None:
         super().__init__(root)
         self.latency, self.delay = latency, delay
         self.cloud = Path(cloud) if cloud else None
         self.full = Path(full) if full else None
+        self.no_bases = no_bases
         self._due: list[tuple[float, int, str, bool]] = []
         self._news = threading.Condition()
         self._count = 0
@@ -40,6 +43,8 @@ class DriveModel(Drive):
             threading.Thread(target=self._upload, daemon=True).start()
 
     def _before(self, name: str) -> None:
+        if self.no_bases and "/base-" in name:
+            raise OSError(errno.EIO, "no bases in this model")
         if self.latency:
             time.sleep(self.latency * random.uniform(0.5, 1.5))
 

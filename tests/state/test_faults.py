@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,12 @@ import psycopg
 import pytest
 
 from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.layout import FENCED
+from metaflow_anywhere.state.lease import take_lease
 from metaflow_anywhere.state.standing import Standing
 from tests.state.lab import Machine, eventually
 from tests.state.mirroring import Mirroring
-from tests.state.trial import MODEL
+from tests.state.trial import MODEL, PRODUCT_PACE
 
 MIRRORED = Mirroring
 
@@ -106,14 +110,42 @@ def test_log_that_was_thrown_away_meanwhile_is_made_up_for_by_a_new_base(
 
 
 def test_a_slow_drive_stops_nothing(machine: Machine, new_machine: Callable[[], Machine], drive: Drive) -> None:
+    """Two seconds an operation, at the product's own pace."""
     machine.mirror(drive)
     machine.end_sync()
     machine.await_sync()
-    machine.start_sync(modelled(machine, drive, latency=1.0))
+    told = modelled(machine, drive, latency=2.0)
+    told.pace = PRODUCT_PACE
+    machine.start_sync(told)
     began = time.monotonic()
     say(machine, 50)
     assert time.monotonic() - began < 5, "commits waited for the drive"
     assert_all_restored(machine, drive, new_machine())
+
+
+def test_at_the_products_own_pace_the_older_machine_stops_within_two_seconds_of_seeing_the_lease(
+    machine: Machine, drive: Drive
+) -> None:
+    told = machine.mirroring(drive)
+    told.pace = PRODUCT_PACE
+    one = machine.mirror(drive, told)
+    busy = threading.Thread(target=commit_until_refused, args=[machine])
+    busy.start()
+    taken = time.monotonic()
+    take_lease(drive)
+    eventually((drive.root / str(one.name) / FENCED).exists, "a sign that the lease was seen", 10)
+    seen = time.monotonic()
+    eventually(lambda: machine.cluster.server_pid() is None, "the end of the older database", 10)
+    stopped = time.monotonic()
+    busy.join()
+    assert seen - taken < 2, "the lease is looked at every second"
+    assert stopped - seen < 2
+
+
+def commit_until_refused(machine: Machine) -> None:
+    with contextlib.suppress(psycopg.Error), machine.connect() as connection:
+        while True:
+            connection.execute("INSERT INTO t (said) VALUES ('still here')")
 
 
 def test_a_mirror_that_is_killed_goes_on_where_it_was(

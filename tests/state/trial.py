@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -171,8 +172,18 @@ def look(other: Machine, record: Path, ended: float, outcome: Outcome) -> None:
         outcome.problem = str(error).splitlines()[0]
 
 
+def slowed(seconds: float) -> list[str]:
+    """What goes before a command so that each change it makes to a folder takes ``seconds``."""
+    calls = "rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat"
+    delay = f"inject={calls}:delay_enter={int(seconds * 1e6)}"
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", delay]
+
+
 def rsync_trial(new_machine: Callable[[], Machine], place: Path, conditions: Conditions) -> Outcome:
-    """The same with what people do today: the live data directory is copied over and over by rsync (20 MB/s)."""
+    """The same with what people do today: the live data directory is copied over and over by rsync, at 20 MB/s.
+
+    The drive's ``latency`` is that of each rename, unlink and mkdir, which strace makes wait.
+    """
     machine = new_machine()
     machine.create()
     machine.start()
@@ -183,13 +194,17 @@ def rsync_trial(new_machine: Callable[[], Machine], place: Path, conditions: Con
     record, load = start_load(machine, conditions.kind)
     deadline = time.monotonic() + random.uniform(*conditions.seconds)
     running = None
+    delayed = [*slowed(conditions.latency), *command] if conditions.latency else command
     while time.monotonic() < deadline:
         if running is None or running.poll() is not None:
-            running = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            running = subprocess.Popen(
+                delayed, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
         time.sleep(0.02)
     ended = time.time()
     if running:
-        running.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     machine.kill()
     load.kill()

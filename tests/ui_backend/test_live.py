@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 
+from metaflow_anywhere.database.feed import PUBLISHER, PUBLISHES
+from metaflow_anywhere.ui_backend.live.publishers import LOOK_SECONDS
 from tests.service.running import RunningService, service_environment
 from tests.ui_backend.running import Browser, RunningUI
 from tests.ui_backend.world import Runs, World
@@ -210,6 +213,29 @@ def test_who_comes_back_is_told_what_it_missed(own_ui: RunningUI, writer: Writer
             async with Browser(own_ui.url) as returning:
                 await returning.subscribe("/runs", "two", since=int(since))
                 await returning.until(is_event("INSERT", "two", run_number=run))
+
+    asyncio.run(scenario())
+
+
+def test_what_a_killed_service_did_not_tell_is_told_soon(own_ui: RunningUI, database: str, writer: Writer) -> None:
+    """Committed by a session that the triggers pass over, whose program ends before it tells."""
+
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe(f"/flows/{writer.flow}/runs", "runs")
+            killed = await psycopg.AsyncConnection.connect(
+                database, application_name=PUBLISHER, options=PUBLISHES, autocommit=True
+            )
+            await asyncio.sleep(2 * LOOK_SECONDS)  # so that it is known before it commits
+            inserted = await killed.execute(
+                "INSERT INTO runs_v3 (flow_id, ts_epoch) VALUES (%s, extract(epoch FROM now()) * 1000)"
+                " RETURNING run_number",
+                (writer.flow,),
+            )
+            row = await inserted.fetchone()
+            await killed.close()
+            assert row is not None
+            await browser.until(is_event("UPDATE", "runs", run_number=row[0]))
 
     asyncio.run(scenario())
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from metaflow_anywhere.database import schema
+from metaflow_anywhere.database.datastores import settle
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
@@ -43,6 +44,8 @@ class InitSchema(StackStage):
             return needed("the schema is older than sql/, or of unknown age")
         if not self.stack.pgpass.exists() or recorded.get("passwords") != self._password_digest():
             return needed("the database does not have this machine's passwords")
+        if recorded.get("datastore") != str(self.stack.settings.datastore_dir):
+            return needed("the database does not know the datastore's present place")
         return satisfied(f"schema is at {recorded.get('newest')}")
 
     def work(self, progress: Progress) -> str:
@@ -68,7 +71,10 @@ class InitSchema(StackStage):
                 self._apply(conninfo, progress)
         newest = schema.available()[-1]
         told = f"step {newest.version} ({newest.name})"
-        stamp = {"schema": self._schema_digest(), "newest": told, "passwords": self._password_digest()}
+        stamp = {
+            "schema": self._schema_digest(), "newest": told, "passwords": self._password_digest(),
+            "datastore": str(stack.settings.datastore_dir),
+        }  # fmt: skip
         half = stack.settings.pgdata_dir / f".{STAMP}.new"
         try:
             half.write_text(json.dumps(stamp))
@@ -95,6 +101,8 @@ class InitSchema(StackStage):
                 schema.apply(connection, progress.say)
             except schema.SchemaError as error:
                 raise AnywhereError("the schema cannot be brought to this version", why=str(error)) from error
+            for former in settle(connection, self.stack.settings.datastore_dir):
+                progress.say(f"what was stored in {former} is now in {self.stack.settings.datastore_dir}")
 
     def _recorded(self) -> dict[str, str]:
         try:

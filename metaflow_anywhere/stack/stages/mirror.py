@@ -10,16 +10,18 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.stack.cards import join_cards
+from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.claim import claim, holds
-from metaflow_anywhere.state.copies import bring_back
+from metaflow_anywhere.state.copies import CopyFailed, complete, fill, wants_filling
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.ending import LogGone, flush
 from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.life import read_life
-from metaflow_anywhere.state.restore import Kind, Report, Wanted, look, plan, restore
+from metaflow_anywhere.state.restore import Kind, Report, Situation, Wanted, look, plan, restore
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.standing import read_standing
 
@@ -55,9 +57,11 @@ class RestoreSnapshot(StackStage):
             return needed(str(error))
         if found.kind is Kind.FRESH:
             return not_needed("no earlier state in root")
-        if found.kind is Kind.CURRENT:
-            return satisfied(f"the newest database is in {self.stack.settings.pgdata_dir}")
-        return needed(found.kind.value)
+        if found.kind is not Kind.CURRENT:
+            return needed(found.kind.value)
+        if self._lacks_files():
+            return needed(f"{self.stack.settings.datastore_dir} is to be filled from {self.stack.datastore_copy}")
+        return satisfied(f"the newest database is in {self.stack.settings.pgdata_dir}")
 
     def work(self, progress: Progress) -> str:
         """Restore what is wanted, or the newest state; never over a database that may be newer."""
@@ -69,6 +73,8 @@ class RestoreSnapshot(StackStage):
                         progress.say(line)
                     return "nothing was changed"
                 self._require_room(progress)
+                if not self.wanted and not self.replace and not self._situation().wants_restore:
+                    return self._fill(progress)
                 report = self._restore(wanted, progress)
             except DriveError as error:
                 raise AnywhereError("the mirror cannot be read", why=str(error), run="invoke doctor") from error
@@ -78,7 +84,7 @@ class RestoreSnapshot(StackStage):
 
     def _require_room(self, progress: Progress) -> None:
         """Raise AnywhereError where restoring would put a database aside that nobody asked to replace."""
-        settings, kind = self.stack.settings, look(self.stack.drive, self.stack.settings.pgdata_dir).kind
+        settings, kind = self.stack.settings, self._situation().kind
         asked = self.wanted is not None or self.replace
         if asked and (self.stack.supervisor.alive() or (self.stack.data_exists and self.stack.cluster.server_pid())):
             raise AnywhereError(
@@ -107,9 +113,26 @@ class RestoreSnapshot(StackStage):
             log_file=self.log,
         )  # fmt: skip
         shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # it may know runs that are gone now
-        if stack.datastore_is_elsewhere and bring_back(stack.datastore_copy, stack.settings.datastore_dir):
-            progress.say(f"filled {stack.settings.datastore_dir} from {stack.datastore_copy}")
+        self._fill(progress)
         return report
+
+    def _situation(self) -> Situation:
+        return look(self.stack.drive, self.stack.settings.pgdata_dir)
+
+    def _lacks_files(self) -> bool:
+        """Whether artifacts are in root, and not where they are read from."""
+        stack = self.stack
+        return stack.datastore_is_elsewhere and wants_filling(stack.datastore_copy, stack.settings.datastore_dir)
+
+    def _fill(self, progress: Progress) -> str:
+        """Bring the files back that were written outside of root."""
+        if not self._lacks_files():
+            return "nothing to bring back"
+        source, target = self.stack.datastore_copy, self.stack.settings.datastore_dir
+        progress.say(f"filling {target} from {source}")
+        fill(source, target)
+        join_cards(target)
+        return f"filled {target} from {source}"
 
     def undo(self, progress: Progress) -> str | None:
         """The database's files are what ``down`` must keep."""
@@ -176,7 +199,7 @@ class Sync(ProgramStage):
         now = read_standing(self.stack.standing_file)
         if now is None or not now.alive:
             return ""
-        why = now.problem or now.base_problem or ""
+        why = now.problem or now.base_problem or files_problem(now)
         return why if now.state == "fenced" or now.beat - now.since > DEGRADED_SECONDS else ""
 
 
@@ -188,6 +211,7 @@ def flush_mirror(stack: Stack) -> str:
     try:
         check_lease(stack.drive, life.incarnation.name)
         done = flush(stack.drive, stack.cluster, life.incarnation)
+        files = flush_files(stack)
     except Fenced as fenced:
         return f"; {fenced}, nothing was written to its mirror"
     except (DriveError, LogGone) as error:
@@ -196,7 +220,28 @@ def flush_mirror(stack: Stack) -> str:
             why=str(error),
             run="invoke down   (again, once that is mended: they are safe on this machine)",
         ) from error
-    return f"; all {done.transactions:,} transactions are in the mirror" if done else ""
+    return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else files
+
+
+def flush_files(stack: Stack) -> str:
+    """Copy what is not in root yet of the files that are written outside of it; says so in a few words.
+
+    Raises AnywhereError.
+    """
+    if not stack.datastore_is_elsewhere:
+        return ""
+    source, target = stack.settings.datastore_dir, stack.datastore_copy
+    standing = read_standing(stack.standing_file)
+    known = standing.files if standing else None
+    try:
+        complete(source, target, known["until"] if known and known["source"] == str(source) else None)
+    except CopyFailed as error:
+        raise AnywhereError(
+            f"the stack is stopped, and not all of {source} is in {target}",
+            why=str(error),
+            run="invoke down   (again, once that is mended: nothing is lost on this machine)",
+        ) from error
+    return f"; all of {source} is in {target}"
 
 
 __all__ = ["RestoreSnapshot", "Sync", "flush_mirror", "mirror_of", "moment"]

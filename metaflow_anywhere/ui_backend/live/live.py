@@ -18,7 +18,7 @@ from aiohttp import web
 from metaflow_anywhere.database.feed import METADATA_FIELDS, Change
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.ui_backend.graph import Graphs
-from metaflow_anywhere.ui_backend.live import listener, socket
+from metaflow_anywhere.ui_backend.live import listener, publishers, socket
 from metaflow_anywhere.ui_backend.live.events import UPDATE, Pending, Reader, Run, run_base
 from metaflow_anywhere.ui_backend.live.hub import MANY, Client, Event, Hub, Subscription
 from metaflow_anywhere.ui_backend.live.silence import Silence
@@ -35,6 +35,9 @@ MISSED = """
     SELECT json_build_object('table', 'runs_v3', 'operation', 'UPDATE',
             'row', json_build_object('flow_id', flow_id, 'run_number', run_number))::text
         FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts * 1000 >= %(since)s::bigint
+    UNION ALL SELECT json_build_object('table', 'flows_v3', 'operation', 'INSERT',
+            'row', json_build_object('flow_id', flow_id))::text
+        FROM flows_v3 WHERE ts_epoch >= %(since)s::bigint
     UNION ALL SELECT json_build_object('table', 'steps_v3', 'operation', 'INSERT', 'row', json_build_object(
             'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name))::text
         FROM steps_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
@@ -77,6 +80,7 @@ class Live:
             asyncio.create_task(listener.listen(self._conninfo, self._changed, self._missed)),
             asyncio.create_task(self._publish()),
             asyncio.create_task(self._watch()),
+            asyncio.create_task(publishers.watch(self._pool, self._missed)),
         ]
         yield
         for task in (ending := [*tasks, *self._catching_up]):

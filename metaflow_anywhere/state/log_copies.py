@@ -1,0 +1,78 @@
+"""Copies of a folder of logs, made rarely and whole: a file that is often rewritten may never be uploaded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from metaflow_anywhere.errors import reason
+
+LOGS_SECONDS = 600.0
+KEPT_LOGS = 5  # of one host
+LEVEL = 6
+
+
+class LogCopies:
+    """Puts the logs in the folder ``logs`` now and then below ``target``, as one archive under a new name each time.
+
+    ``beside`` is a folder that is there whenever the drive of ``target`` is. Failures are told, and tried next time.
+    """
+
+    def __init__(
+        self, logs: Path, target: Path, beside: Path, tell: Callable[[str], None], *, every: float = LOGS_SECONDS
+    ) -> None:  # fmt: skip
+        self.logs, self.target, self.beside = logs, target, beside
+        self.tell, self.every = tell, every
+        self._ending = threading.Event()
+        self._wanted = True
+        self._newest = 0.0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first copy is made after one interval."""
+        self._thread.start()
+
+    def end(self, seconds: float) -> None:
+        """Ask for the end; a last copy is made if there is any time for it."""
+        self._wanted = self._wanted and seconds > 0
+        self._ending.set()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.wait(self.every):
+            self.copy()
+        if self._wanted:
+            self.copy()
+
+    def copy(self) -> None:
+        """Make a copy now, if anything was logged since the last."""
+        host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())
+        name = f"{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"
+        half = self.target / f".{name}.{os.getpid()}.tmp"
+        try:
+            logs = sorted(self.logs.glob("*.log"))
+            newest = max((path.stat().st_mtime for path in logs), default=0.0)
+            if newest <= self._newest or not self.beside.is_dir():
+                return
+            self.target.mkdir(exist_ok=True)
+            half.touch(0o600)  # logs are nobody else's business
+            try:
+                with tarfile.open(half, "w:gz", compresslevel=LEVEL) as archive:
+                    for path in logs:
+                        archive.add(path, arcname=f"{name.removesuffix('.tar.gz')}/{path.name}")
+                half.replace(self.target / name)
+            finally:
+                half.unlink(missing_ok=True)
+            self._newest = newest
+            for old in sorted(self.target.glob(f"{host}-*.tar.gz"))[:-KEPT_LOGS]:
+                old.unlink()
+        except (OSError, tarfile.TarError) as error:
+            self.tell(f"the logs are not copied: {reason(error) if isinstance(error, OSError) else error}")
