@@ -1,5 +1,6 @@
 """The project's own tests: lint, types, unit tests and the scenarios of features/, as CI runs them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from invoke import Context, Exit, task
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.ui_backend import building
 
 PROJECT = Path(__file__).parent.parent
 WORKERS = "2"  # every file of tests has servers of its own; more of them at once than cores would only wait
@@ -19,13 +21,16 @@ NEEDED = {
     "ip": "iproute2",
     "tail": "coreutils",
     "rsync": "rsync",
+    "chromium": "chromium",
 }
+UI = PROJECT / "ui"
 
 
 @task(help={"long": "the long form of slow trials", "only": "only these tests (a path, or several with commas)"})
 def test(c: Context, long: bool = False, only: str = "") -> None:
     """Lint, types and all tests of this project."""
     install_needed()
+    check_ui()
     steps = [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
@@ -39,6 +44,25 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
         done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=PROJECT, check=False)
         if done.returncode != 0:
             raise Exit(code=done.returncode)
+
+
+def check_ui() -> None:
+    """Types, lint and unit tests of the web UI's sources; and a build of them as they are now, for the browser."""
+    lock, installed = UI / "package-lock.json", UI / "node_modules" / ".package-lock.json"
+    try:
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            print("$ npm ci", flush=True)
+            building.npm(UI, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        if not building.is_current():
+            print("$ npm run build", flush=True)
+            building.make(UI, building.BUILT)
+    except building.BuildFailed as error:
+        raise AnywhereError("the web UI cannot be built", why=str(error)) from error
+    print("$ npm run check", flush=True)
+    environment = building.node_environment(os.environ)
+    done = subprocess.run(["npm", "run", "--silent", "check"], cwd=UI, env=environment, check=False)
+    if done.returncode != 0:
+        raise Exit(code=done.returncode)
 
 
 def install_needed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from metaflow_anywhere.postgres import Cluster, Programs, install
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the long form of slow trials")
+    parser.addoption("--screenshots", help="the folder for pictures of the web UI's views (a temporary one)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -28,6 +30,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def long_form(request: pytest.FixtureRequest) -> bool:
     """Whether slow trials run in their long form."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the web UI's views are saved."""
+    chosen = request.config.getoption("--screenshots") or os.environ.get("MF_UI_SCREENSHOTS")
+    return Path(chosen) if chosen else tmp_path_factory.mktemp("pictures")
 
 
 @pytest.fixture

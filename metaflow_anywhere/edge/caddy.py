@@ -14,7 +14,15 @@ IDENTITY_PATH = "/.anywhere/stack"  # answers with the stack's id, so that anoth
 SERVICE_PREFIX = "/service"
 UI_PREFIX = "/api"
 UI_PREFIXES = (UI_PREFIX, "/ui_backend_service")  # ours, and the one that older pages know
+STATUS_PATH = "/stack"  # below UI_PREFIX: how the stack is, told by a program of its own
+PAGE_PREFIX = "/.page"  # below which the UI backend has the web UI alone, without its API
+ASSETS = "/assets"
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
+UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
+STATUS_RETRY_SECONDS = 2
+STARTING = "starting.html"
+# Not 503: the web UI takes that for an outage of everything behind it.
+NO_STATUS = '{"id": "no-status", "status": 500, "detail": "sync, which knows how the stack is, does not answer"}'
 
 
 def caddy_program() -> Path:
@@ -30,20 +38,26 @@ def caddy_program() -> Path:
     return Path(found)
 
 
-def caddyfile(*, stack_id: str, port: int, service: str, ui: str, page: Path, public_host: str | None = None) -> str:
+def caddyfile(
+    *, stack_id: str, port: int, service: str, ui: str, status: Path, pages: Path, public_host: str | None = None
+) -> str:
     """The configuration: loopback only, one port, and only under names that are ours (``public_host`` among them).
 
-    A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421.
+    A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421, and requests that
+    another site's page or a card makes in a browser are refused.
 
     ``/service/`` goes to the metadata service at ``service`` (host:port), ``/api/`` and ``/ui_backend_service/`` to the
-    UI backend at ``ui``, each without its prefix; ``/`` is the folder ``page``. A request that meets a program in the
-    middle of a restart waits for it, and what fails all the same is told as 503 with Retry-After, which Metaflow's
-    client tries again (a plain 502 would end its flow).
+    UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which goes to the Unix socket ``status``. All
+    else is the web UI, which the UI backend has below a prefix of its own. A request that meets a program in the middle
+    of a restart waits for it, and what fails all the same is told as 503 with Retry-After, which Metaflow's client
+    tries again (a plain 502 would end its flow); to a browser, by the page in ``pages`` that loads itself anew.
     """
     hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
     behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
     routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
+    told = " ".join(f"{prefix}{STATUS_PATH} {prefix}{STATUS_PATH}/*" for prefix in UI_PREFIXES)
+    programs = " ".join(f"{prefix}/*" for prefix in behind)
     text = f"""{{
     admin off
     persist_config off
@@ -67,18 +81,46 @@ def caddyfile(*, stack_id: str, port: int, service: str, ui: str, page: Path, pu
         respond "{stack_id}" 200
     }}
 
-{routes}
-
-    handle {{
-        root * {page}
-        encode gzip
-        header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'"
-        file_server
+    @foreign {{
+        header Sec-Fetch-Site cross-site
+        not header Sec-Fetch-Mode navigate
+    }}
+    handle @foreign {{
+        respond "a page of another site asks; only this stack's own pages may" 403
     }}
 
+    @status path {told}
+    handle @status {{
+        uri path_regexp ^{"|^".join(UI_PREFIXES)} ""
+        reverse_proxy unix/{status} {{
+            lb_try_duration {STATUS_RETRY_SECONDS}s
+            lb_try_interval 50ms
+        }}
+    }}
+
+{routes}
+{_page(f"{ASSETS}/* ", ui, RETRY_SECONDS)}
+{_page("", ui, UI_RETRY_SECONDS)}
     handle_errors 502 504 {{
-        header Retry-After 1
-        respond "the service behind this path is not answering; it is being restarted" 503
+        handle @status {{
+            header Content-Type application/json
+            respond `{NO_STATUS}` 500
+        }}
+        @programs path {programs}
+        handle @programs {{
+            header Retry-After 1
+            respond "the service behind this path is not answering; it is being restarted" 503
+        }}
+        handle {{
+            root * {pages}
+            rewrite * /{STARTING}
+            header Retry-After 1
+            header Cache-Control no-store
+            header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'"
+            file_server {{
+                status 503
+            }}
+        }}
     }}
 }}
 
@@ -92,10 +134,26 @@ http://:{port} {{
 
 def _route(prefix: str, address: str) -> str:
     """Everything below ``prefix`` goes to ``address``, waiting for it while it is being restarted."""
+    packed, seconds = "", RETRY_SECONDS
+    if prefix in UI_PREFIXES:
+        packed, seconds = "        encode zstd gzip\n", UI_RETRY_SECONDS
     return f"""    redir {prefix} {prefix}/ 308
     handle_path {prefix}/* {{
+{packed}        reverse_proxy {address} {{
+            lb_try_duration {seconds}s
+            lb_try_interval 50ms
+        }}
+    }}
+"""
+
+
+def _page(matcher: str, address: str, seconds: int) -> str:
+    """The web UI for the paths of ``matcher``."""
+    return f"""    handle {matcher}{{
+        encode zstd gzip
+        rewrite * {PAGE_PREFIX}{{uri}}
         reverse_proxy {address} {{
-            lb_try_duration {RETRY_SECONDS}s
+            lb_try_duration {seconds}s
             lb_try_interval 50ms
         }}
     }}

@@ -15,6 +15,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.stack.telling import start_telling
 from metaflow_anywhere.state.copies import FileCopies
 from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
@@ -29,6 +30,8 @@ FAST_STOP_SECONDS = 1.5  # a database that another machine has taken over must b
 def main() -> None:
     """Mirror until told to end: SIGINT by the supervisor, SIGTERM when the machine is shut down."""
     stack = Stack(resolve())
+    with contextlib.suppress(OSError):  # the mirror is worth more than telling of it
+        start_telling(stack)
     life = read_life(stack.settings.pgdata_dir)
     if life is None:
         raise AnywhereError("this database has no incarnation to mirror", run="invoke sync")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import requests
 
-from metaflow_anywhere.edge import IDENTITY_PATH, SERVICE_PREFIX, UI_PREFIX
+from metaflow_anywhere.edge import IDENTITY_PATH, PAGE_PREFIX, SERVICE_PREFIX, UI_PREFIX
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.state.standing import Standing, read_standing
 
@@ -54,8 +54,9 @@ def ask_service(stack: Stack) -> str:
 
 
 def ask_ui(stack: Stack) -> str:
-    """The UI backend's ping, and a page of runs."""
+    """The UI backend's ping, its page, and a page of runs."""
     _get(f"{stack.ui_url}/ping", "pong")
+    _get(f"{stack.ui_url}{PAGE_PREFIX}/", "Metaflow")
     _get(f"{stack.ui_url}/runs?_limit=1", '"data"')
     return f"UI backend on 127.0.0.1:{stack.ports.ui}"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from metaflow_anywhere import __version__
-from metaflow_anywhere.edge import UI_PREFIX, caddy_program, caddyfile
+from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
@@ -23,9 +23,11 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_pas
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
 from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.ui_backend.building import built_from
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
-PAGE = Path(__file__).with_name("page")
+PAGES = Path(__file__).with_name("page")
+COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
 SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
@@ -43,6 +45,7 @@ class Stack:
         self.port_record = self.folder / "ports.json"
         self.caddyfile = self.folder / "Caddyfile"
         self.standing_file = self.folder / "mirror.json"
+        self.status_socket = settings.run_dir / "status.sock"
         self.drive = Drive(settings.root / MIRROR)
         self.datastore_copy = settings.root / "datastore"
         self.log_copies = settings.root / "logs"
@@ -214,7 +217,11 @@ class Stack:
         )
 
     def ui_program(self) -> Program:
-        """The UI backend. What it decodes of artifacts it keeps on this machine, within its own bound."""
+        """The UI backend. What it decodes of artifacts it keeps on this machine, within its own bound.
+
+        Other sites' pages and cards, whose scripts are anybody's, may not read its answers.
+        """
+        public = urllib.parse.urlsplit(self.settings.ui_ext_url)
         return Program(
             "ui",
             [sys.executable, "-m", "metaflow_anywhere.ui_backend", "--host", LOOPBACK, "--port", str(self.ports.ui)],
@@ -222,13 +229,18 @@ class Stack:
                 **self.database_environment(),
                 **dict.fromkeys(UI_FEATURES, "1"),
                 "MF_BASEURL": self.settings.ui_ext_url + UI_PREFIX,
+                "UI_EXT_URL": self.settings.ui_ext_url,
+                "METAFLOW_SERVICE": UI_PREFIX,
+                "METAFLOW_METADATA_SERVICE": SERVICE_PREFIX,
+                "ORIGIN_TO_ALLOW_CORS_FROM": f"{public.scheme}://{public.netloc}",
+                "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "",
                 "MF_METADATA_HOST": LOOPBACK,
                 "MF_METADATA_PORT": str(self.ports.service),
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),
                 "MF_UI_CACHE_DIR": str(self.folder / "ui-cache"),
                 "PYTHONUNBUFFERED": "1",
             },
-            fingerprint=__version__,
+            fingerprint=f"{__version__} {built_from()}",
         )
 
     def database_environment(self) -> Mapping[str, str]:
@@ -265,7 +277,8 @@ class Stack:
             port=self.settings.port,
             service=f"{LOOPBACK}:{self.ports.service}",
             ui=f"{LOOPBACK}:{self.ports.ui}",
-            page=PAGE,
+            status=self.status_socket,
+            pages=PAGES,
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
         )
 

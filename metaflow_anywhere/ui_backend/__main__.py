@@ -38,7 +38,12 @@ environment:
   RUN_INACTIVE_CUTOFF_TIME         seconds of silence after which a run is failed (360)
   OLD_RUN_FAILURE_CUTOFF_TIME      milliseconds after which a run without signs of life is old (86400000)
   WS_QUEUE_TTL_SECONDS             how far back a returning browser may ask for what it missed (300)
-  UI_ENABLED, UI_FOLDER            the folder of the built web UI to serve, or 1 for the one in UI_FOLDER (none)
+  UI_ENABLED, UI_FOLDER            0 for no web UI; the folder of a built one to serve (the one that is built in)
+  METAFLOW_SERVICE, METAFLOW_METADATA_SERVICE   where browsers find this API and the metadata service: a URL, or a path
+                                   (PATH_PREFIX; none)
+  UI_EXT_URL                       the public URL, whose path a proxy takes away (none; X-Forwarded-Prefix says it too)
+  MF_DEFAULT_TIME_FILTER_DAYS      how far back the list of runs looks at first (what the UI likes)
+  MF_UI_FRAME_ANCESTORS            origins, separated by spaces, whose pages may show the UI in a frame (none)
   FEATURE_*                        shown at /features
   CUSTOM_QUICKLINKS, NOTIFICATIONS JSON arrays, shown at /links and /notifications
   GA_TRACKING_ID                   shown at /config

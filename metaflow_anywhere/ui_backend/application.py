@@ -14,6 +14,7 @@ from aiohttp import web
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
+from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards
 from metaflow_anywhere.ui_backend.datastore import Datastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder
@@ -32,7 +33,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     app = web.Application(middlewares=[logging_middleware(access_log), failing])
     app[BASE_URL] = settings.base_url
     app[resources.POOL] = pool
-    app.on_response_prepare.append(_allow_origin(settings.allowed_origin))
+    app.on_response_prepare.append(_with_headers(settings.allowed_origin))
     app.cleanup_ctx.append(mirror.session)
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
@@ -46,22 +47,25 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
         *resources.routes(settings.cutoffs, postprocess.label, postprocess.show(decoder, settings.artifact_bytes)),
         *graphs.routes(),
         *logs.routes(datastore),
-        *Cards(datastore, settings.card_folders, graphs).routes(),
+        *Cards(datastore, settings.card_folders, graphs, settings.frame_ancestors).routes(),
         *live.routes(),
         *Search(decoder).routes(),
         *mirror.routes(settings.metadata_url),
-        *(page.routes(settings.page, settings.prefix) if settings.page else []),
+        *page.routes(settings),
     ]
     for route in routes:
         app.router.add_route(route.method, settings.prefix + route.path, route.handler)
     return app
 
 
-def _allow_origin(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    async def allow(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Access-Control-Allow-Origin"] = origin
+def _with_headers(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Whose scripts may read answers, and that nothing is taken for what it does not say it is."""
 
-    return allow
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["X-Content-Type-Options"] = "nosniff"
+
+    return add
 
 
 async def serve(settings: UISettings, listening: socket.socket) -> None:
@@ -82,6 +86,8 @@ async def serve(settings: UISettings, listening: socket.socket) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    if settings.page == BUILT and not is_current():
+        logging.warning("the web UI is older than its sources in ui/; to build it anew: pip install -e .")
     host, port = listening.getsockname()[:2]
     logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
     await stopping.wait()

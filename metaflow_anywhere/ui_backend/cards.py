@@ -27,6 +27,9 @@ from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, TASK_ID, address, r
 FOLDER = "mf.cards"
 NAME = re.compile(r"(?P<type>[^-/]+)(?:-(?P<id>.+))?-(?P<hash>[0-9A-Za-z]+)\.html")
 HIGHEST_LEVELS = 12  # above a flow's source file
+# A card is whatever a user's code made. In an origin of its own it runs its scripts and reaches nothing of ours, in
+# the page's frame and opened alone.
+SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"
 NO_DATA = {"error": "Card data not found for task"}
 
 THE_TASK = f"""
@@ -73,11 +76,14 @@ class Place:
 class Cards:
     """All places where cards may be."""
 
-    def __init__(self, datastore: Datastore, folders: tuple[Path, ...], graphs: Graphs) -> None:
+    def __init__(
+        self, datastore: Datastore, folders: tuple[Path, ...], graphs: Graphs, frame_ancestors: str = "'self'"
+    ) -> None:
         self._fixed = [datastore, Folder(datastore.root / FOLDER)]
         for folder in folders:
             self._fixed += [Folder(folder / LOCAL / FOLDER), Folder(folder / FOLDER), Folder(folder)]
         self._graphs = graphs
+        self._headers = {"Content-Security-Policy": f"{SANDBOX}; frame-ancestors {frame_ancestors}"}
 
     def routes(self) -> list[web.RouteDef]:
         """The list, the page and the live data of cards."""
@@ -99,7 +105,7 @@ class Cards:
         text = await self._read(request, Card.open)
         if text is None:
             return web.Response(status=404, text="Card not found for task", content_type="text/html")
-        return web.Response(body=text, content_type="text/html", charset="utf-8")
+        return web.Response(body=text, content_type="text/html", charset="utf-8", headers=self._headers)
 
     async def _data(self, request: web.Request) -> web.Response:
         card, text = await self._card(request), await self._read(request, Card.open_data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, TASK_ID, address, r
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 1000, 10_000  # lines
 SOURCES = ("runtime", "task")
+NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]")
 LARGEST_ATTEMPT = 32_767
 
 # The ids as they are in paths, the newest attempt, and where a client from before 2.2.10 said that its log is.
@@ -55,8 +57,9 @@ class Log:
         yield (*folder, f"{self.attempt}.{self.stream}.log")
 
     def file_name(self) -> str:
-        """What a download is called."""
-        return f"{self.stream}_{self.flow}_{self.run}_{self.step}_{self.task}-{self.attempt}.txt"
+        """What a download is called; names may hold anything, and this is a part of a header."""
+        whole = f"{self.stream}_{self.flow}_{self.run}_{self.step}_{self.task}-{self.attempt}.txt"
+        return NOT_IN_FILE_NAMES.sub("_", whole)
 
 
 def routes(datastore: Datastore) -> list[web.RouteDef]:

@@ -13,9 +13,11 @@ from typing import Any
 from metaflow_anywhere.database.run_status import INACTIVE_SECONDS, OLD_MILLISECONDS
 from metaflow_anywhere.database.settings import DatabaseSettings, SettingsError, whole_number
 from metaflow_anywhere.http import path_prefix
+from metaflow_anywhere.ui_backend.building import BUILT
 
 LARGEST_MILLISECONDS = 10**15
 DAY_SECONDS = 86_400
+PAGE_SETTINGS = ("METAFLOW_SERVICE", "METAFLOW_METADATA_SERVICE", "MF_DEFAULT_TIME_FILTER_DAYS")
 FALSE_WORDS = frozenset({"0", "false", "f"})
 DEFAULT_LINKS = (
     {"href": "https://docs.metaflow.org/", "label": "Documentation"},
@@ -50,6 +52,9 @@ class UISettings:
     cache_bytes: int
     artifact_bytes: int
     page: Path | None
+    page_settings: Mapping[str, str]
+    public_url: str
+    frame_ancestors: str
     features: Mapping[str, bool]
     links: list[Any]
     notifications: list[Any]
@@ -75,6 +80,9 @@ class UISettings:
             cache_bytes=whole_number(environment, "MF_UI_CACHE_MB", default=64, low=0, high=2**20) * 2**20,
             artifact_bytes=kibibytes * 1024,
             page=_page(environment),
+            page_settings={name: environment[name] for name in PAGE_SETTINGS if environment.get(name)},
+            public_url=environment.get("UI_EXT_URL", ""),
+            frame_ancestors=_frame_ancestors(environment),
             features={
                 name: value.strip().lower() not in FALSE_WORDS
                 for name, value in environment.items()
@@ -116,14 +124,24 @@ def _cache_folder(environment: Mapping[str, str]) -> Path:
 
 
 def _page(environment: Mapping[str, str]) -> Path | None:
-    """The folder of the built UI: ``UI_ENABLED`` itself, or ``UI_FOLDER`` where that is just a yes."""
+    """The folder of the built UI: ``UI_ENABLED`` itself, or else ``UI_FOLDER``, or else our own where it was built."""
     text = environment.get("UI_ENABLED", "").strip()
-    if not text or text.lower() in FALSE_WORDS:
+    if text.lower() in FALSE_WORDS:
         return None
-    folder = Path(text if "/" in text else environment.get("UI_FOLDER") or Path(__file__).with_name("page"))
-    if not (folder / "index.html").is_file():
+    folder = Path(text if "/" in text else environment.get("UI_FOLDER") or BUILT)
+    if (folder / "index.html").is_file():
+        return folder
+    if text:
         raise SettingsError(f"UI_ENABLED is set, and there is no {folder / 'index.html'}")
-    return folder
+    return None
+
+
+def _frame_ancestors(environment: Mapping[str, str]) -> str:
+    """What may show the page and cards in a frame, as a Content-Security-Policy has it."""
+    text = environment.get("MF_UI_FRAME_ANCESTORS", "").strip()
+    if any(character in text for character in ";,'\r\n"):
+        raise SettingsError(f"MF_UI_FRAME_ANCESTORS is {text!r}, and must be a list of origins separated by spaces")
+    return f"'self' {text}".strip()
 
 
 def _json_list(environment: Mapping[str, str], name: str, default: list[Any]) -> list[Any]:

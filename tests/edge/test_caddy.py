@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import socketserver
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from metaflow_anywhere.edge import IDENTITY_PATH, caddy_program, caddyfile
+from metaflow_anywhere.edge import IDENTITY_PATH, PAGE_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.stack.ports import free_port
+from metaflow_anywhere.stack.stack import PAGES
+from metaflow_anywhere.ui_backend.page import INNER_PREFIX
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -33,13 +36,23 @@ class Echo(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class SocketEcho(Echo):
+    """The same on a Unix socket, whose clients have no address."""
+
+    def address_string(self) -> str:
+        return ""
+
+
+class SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
 class Proxy:
-    """Caddy, and the port of the service behind it."""
+    """Caddy, and the port of the services behind it."""
 
     def __init__(self, folder: Path) -> None:
         self.port, self.service = free_port(), free_port()
-        (folder / "page").mkdir()
-        (folder / "page" / "index.html").write_text("a page")
+        self.status = folder / "status.sock"
         path = folder / "Caddyfile"
         path.write_text(
             caddyfile(
@@ -47,7 +60,8 @@ class Proxy:
                 port=self.port,
                 service=f"127.0.0.1:{self.service}",
                 ui=f"127.0.0.1:{self.service}",
-                page=folder / "page",
+                status=self.status,
+                pages=PAGES,
                 public_host="public.example",
             )
         )
@@ -59,12 +73,12 @@ class Proxy:
 
     def answers(self) -> None:
         try:
-            self.get("/")
+            self.get(IDENTITY_PATH)
         except requests.RequestException as error:
             raise NotYet(str(error)) from None
 
-    def get(self, path: str, host: str | None = None) -> requests.Response:
-        headers = {"Host": host} if host else {}
+    def get(self, path: str, host: str | None = None, **headers: str) -> requests.Response:
+        headers = {name.replace("_", "-"): value for name, value in headers.items()} | ({"Host": host} if host else {})
         url = f"http://127.0.0.1:{self.port}{path}"
         return requests.get(url, headers=headers, timeout=30, allow_redirects=False)
 
@@ -109,10 +123,49 @@ def test_it_says_whose_it_is(proxy: Proxy) -> None:
     assert proxy.get(IDENTITY_PATH).text == "abcd1234"
 
 
-def test_the_page_allows_no_script_from_anywhere(proxy: Proxy) -> None:
-    answer = proxy.get("/")
-    assert answer.text == "a page"
+@pytest.mark.parametrize("path", ["/", "/Flow/5", "/runs?flow_id=x&_tags=a,b", "/-/stack", "/assets/a.js"])
+def test_everything_else_is_the_page_of_the_ui_backend(proxy: Proxy, path: str) -> None:
+    with proxy.serve() as server:
+        assert proxy.get(path).text == PAGE_PREFIX + path
+        server.shutdown()
+    assert PAGE_PREFIX == INNER_PREFIX
+
+
+def test_a_browser_that_meets_a_ui_backend_being_restarted_is_told_so_by_a_page_that_tries_again(proxy: Proxy) -> None:
+    answer = proxy.get("/Flow/5")
+    assert answer.status_code == 503
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert '<meta http-equiv="refresh"' in answer.text
+    assert "trying again" in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_client_of_a_program_that_stays_away_is_told_to_try_again(proxy: Proxy) -> None:
+    answer = proxy.get("/api/runs")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "<" not in answer.text
+
+
+def test_how_the_stack_is_comes_from_a_program_of_its_own(proxy: Proxy) -> None:
+    away = proxy.get("/api/stack")
+    assert (away.status_code, away.json()["id"]) == (500, "no-status")
+    with SocketServer(str(proxy.status), SocketEcho) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert proxy.get("/api/stack").text == "/stack"
+        assert proxy.get("/ui_backend_service/stack/logs/api?lines=5").text == "/stack/logs/api?lines=5"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("path", ["/service/flows", "/api/runs", "/api/stack", "/"])
+def test_a_page_of_another_site_cannot_ask_but_may_lead_here(proxy: Proxy, path: str) -> None:
+    with proxy.serve() as server:
+        asked = proxy.get(path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors")
+        assert asked.status_code == 403
+        followed = proxy.get("/Flow/1", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
+        assert followed.status_code == 200
+        assert proxy.get("/api/runs", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors").status_code == 200
+        server.shutdown()
 
 
 def test_other_names_are_refused_and_the_public_one_is_not(proxy: Proxy) -> None:

@@ -116,6 +116,7 @@ def test_cards_are_found_wherever_the_client_put_them(ui: RunningUI, runs: Runs,
     assert {name: card["type"] for name, card in cards.items()} == {"first": "default", "second": "blank"}
     page = ui.get(f"{path}/{cards['first']['hash']}?embed=true&invalidate=true")
     assert page.headers["Content-Type"].startswith("text/html")
+    assert page.headers["Content-Security-Policy"].startswith("sandbox allow-scripts ")
     live = ui.read(f"{path}/{cards['first']['hash']}/data")
     assert (live["id"], live["type"]) == ("first", "default")
     assert "the first card" in str(live["data"])

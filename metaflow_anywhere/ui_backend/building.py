@@ -1,0 +1,115 @@
+"""Builds the web UI from ``ui/`` with Node from a wheel, when pip builds this package; knows nothing of serving it.
+
+``build`` is the build function that ``hatch-jupyter-builder`` calls. Its own one, ``npm_builder``, would not do: it
+runs ``npm install`` (which may change the lock file) in the working copy, and goes by the times of files, which git
+and sdists do not keep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+BUILT = Path(__file__).with_name("static")
+MARK = ".sources.sha256"  # in what is built: of which sources
+NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
+INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
+           "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")  # fmt: skip
+SHOWN_LINES = 15
+
+
+def build(target: str, version: str) -> None:
+    """Make ``BUILT`` what the sources in the working directory say, unless it is already. Ends the build on a failure.
+
+    ``target`` and ``version`` are hatchling's; the UI is the same in all of them.
+    """
+    sources = Path("ui").absolute()
+    built = Path.cwd() / "metaflow_anywhere" / "ui_backend" / "static"
+    if is_current(built, sources):
+        return
+    try:
+        make(sources, built)
+    except (OSError, BuildFailed) as error:
+        sys.exit(
+            f"\nThe web UI could not be built: {error}\n"
+            "It is made with npm, whose packages come from npm's registry: can that be reached from here?\n"
+            "Then run the same command again. `npm config get registry` says which registry that is.\n"
+        )
+
+
+class BuildFailed(Exception):
+    """A program of the build failed; the text has its last words."""
+
+
+def is_current(built: Path = BUILT, sources: Path = BUILT.parents[2] / "ui") -> bool:
+    """Whether ``built`` is what ``sources`` make. True where there are no sources: a wheel has none."""
+    return not (sources / "package.json").is_file() or built_from(built) == digest(sources)
+
+
+def built_from(built: Path = BUILT) -> str:
+    """The digest of the sources that ``built`` was made from; empty where it was not built."""
+    with contextlib.suppress(OSError):
+        return (built / MARK).read_text().strip()
+    return ""
+
+
+def digest(sources: Path) -> str:
+    """The SHA-256 of the names and contents of everything that the built UI depends on."""
+    whole = hashlib.sha256()
+    for path in sorted(_files(sources)):
+        content = path.read_bytes()
+        whole.update(f"{path.relative_to(sources).as_posix()}\0{len(content)}\0".encode() + content)
+    return whole.hexdigest()
+
+
+def make(sources: Path, built: Path) -> None:
+    """Build ``sources`` in a temporary folder and put the result in ``built``'s place. Raises BuildFailed, OSError.
+
+    A developer's own ``node_modules`` is neither used nor touched, and none is left behind.
+    """
+    mark = digest(sources)
+    with tempfile.TemporaryDirectory(prefix="metaflow-anywhere-ui-", ignore_cleanup_errors=True) as name:
+        work, fresh = Path(name) / "ui", built.with_name(f".{built.name}.new")
+        shutil.copytree(sources, work, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+        npm(work, *INSTALL)
+        npm(work, "run", "build", "--", "--outDir", "built", "--emptyOutDir")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(work / "built", fresh)
+    (fresh / MARK).write_text(f"{mark}\n")
+    shutil.rmtree(built, ignore_errors=True)
+    fresh.rename(built)
+
+
+def npm(folder: Path, *arguments: str) -> None:
+    """Run npm in ``folder``. Raises BuildFailed with what it said last, OSError if there is no npm."""
+    done = subprocess.run(
+        ["npm", *arguments], cwd=folder, env=node_environment(os.environ), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-SHOWN_LINES:])
+        raise BuildFailed(f"`npm {arguments[0]}` ended with status {done.returncode}\n{last}")
+
+
+def node_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` with the Node that pip put beside this Python, if it did, before any other on the path."""
+    beside = Path(sys.executable).parent
+    folders = [str(beside)] if (beside / "npm").exists() else []
+    path = os.pathsep.join([*folders, environ.get("PATH", os.defpath)])
+    return {**environ, "PATH": path, "NPM_CONFIG_UPDATE_NOTIFIER": "false", "NO_COLOR": "1"}
+
+
+def _files(sources: Path) -> Iterator[Path]:
+    """All files of the sources but tests, which do not change what is built."""
+    for folder, folders, names in os.walk(sources):
+        folders[:] = [name for name in folders if name not in NOT_SOURCES and not name.startswith(".")]
+        for name in names:
+            if not (name.startswith(".") or ".test." in name or name.endswith(".md")):
+                yield Path(folder) / name

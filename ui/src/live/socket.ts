@@ -1,0 +1,104 @@
+/** One WebSocket for the whole page. It comes back by itself, and asks for what happened in between. */
+
+import { signal } from "@preact/signals";
+
+import { check, liveAddress, stale, whenStale } from "../api";
+
+export interface LiveEvent<T> {
+  type: "INSERT" | "UPDATE" | "DELETE";
+  resource: string;
+  data: T;
+}
+
+type Listener = (event: LiveEvent<never>) => void;
+
+const PING_EVERY_MS = 5000;
+const PONG_WITHIN_MS = 2000;
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+export type Connection = "idle" | "connecting" | "open" | "lost";
+export const connection = signal<Connection>("idle");
+
+const subscriptions = new Map<string, { resource: string; listener: Listener }>();
+let socket: WebSocket | null = null;
+let pinger: ReturnType<typeof setInterval> | undefined;
+let pongDue: ReturnType<typeof setTimeout> | undefined;
+let retry: ReturnType<typeof setTimeout> | undefined;
+let wait = FIRST_WAIT_MS;
+/** Unix seconds at which the connection broke; null while it never did. */
+let lostAt: number | null = null;
+
+/** Calls `listener` for each event of `resource` (a path with its filters) until the returned function is called. */
+export function subscribe<T>(resource: string, listener: (event: LiveEvent<T>) => void): () => void {
+  const uuid = newId();
+  subscriptions.set(uuid, { resource, listener });
+  if (socket?.readyState === WebSocket.OPEN) say({ type: "SUBSCRIBE", uuid, resource });
+  else if (socket === null && connection.value === "idle") connect();
+  return () => {
+    subscriptions.delete(uuid);
+    if (socket?.readyState === WebSocket.OPEN) say({ type: "UNSUBSCRIBE", uuid });
+  };
+}
+
+// crypto.randomUUID is missing where the page came over plain HTTP from another host.
+const newId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const say = (message: unknown): void => socket?.send(JSON.stringify(message));
+
+function connect(): void {
+  clearTimeout(retry);
+  if (connection.value !== "lost") connection.value = "connecting";
+  const opened = new WebSocket(liveAddress());
+  socket = opened;
+  opened.onopen = () => {
+    wait = FIRST_WAIT_MS;
+    const since = lostAt === null ? {} : { since: lostAt };
+    for (const [uuid, { resource }] of subscriptions) say({ type: "SUBSCRIBE", uuid, resource, ...since });
+    // The server replays five minutes at most, and only if it is still the same process.
+    if (lostAt !== null) stale();
+    lostAt = null;
+    connection.value = "open";
+    pinger = setInterval(() => ping(opened), PING_EVERY_MS);
+  };
+  opened.onmessage = (message) => hear(message.data);
+  opened.onclose = () => {
+    if (socket !== opened) return;
+    socket = null;
+    clearInterval(pinger);
+    clearTimeout(pongDue);
+    lostAt ??= Math.floor(Date.now() / 1000);
+    connection.value = "lost";
+    void check();
+    retry = setTimeout(connect, wait);
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  };
+}
+
+// The backend answers again: no need to sit out the wait.
+whenStale(() => {
+  if (connection.peek() === "lost" && socket === null) connect();
+});
+
+function ping(opened: WebSocket): void {
+  if (opened.readyState !== WebSocket.OPEN) return;
+  opened.send("__ping__");
+  clearTimeout(pongDue);
+  pongDue = setTimeout(() => {
+    opened.close();
+    opened.onclose?.(new CloseEvent("close")); // a dead network can hold the real event back for minutes
+  }, PONG_WITHIN_MS);
+}
+
+function hear(data: unknown): void {
+  if (data === "__pong__") return clearTimeout(pongDue);
+  if (typeof data !== "string") return;
+  let event: LiveEvent<never> & { uuid?: string };
+  try {
+    event = JSON.parse(data) as typeof event;
+  } catch {
+    return;
+  }
+  if (event.uuid !== undefined) subscriptions.get(event.uuid)?.listener(event);
+}

@@ -1,0 +1,13 @@
+export { useNow } from "./clock";
+export { CopyButton } from "./CopyButton";
+export { Empty, Failure, Skeleton } from "./Empty";
+export * from "./format";
+export { Icon, type IconName } from "./Icon";
+export { Status, StatusIcon, statusWord } from "./Status";
+export { Tabs, type Tab } from "./Tabs";
+export { Tags } from "./Tags";
+export { Ago, Duration, Time } from "./Time";
+export { VirtualList, visibleRows } from "./VirtualList";
+export { useNarrow } from "./useNarrow";
+export { SettlingContext, useSettled, useSettling } from "./settling";
+export { Value } from "./Value";

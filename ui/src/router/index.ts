@@ -1,0 +1,1 @@
+export { followLinks, go, href, hrefWith, parsePlace, place, query, setQuery, type Place } from "./router";
