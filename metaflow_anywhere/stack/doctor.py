@@ -222,7 +222,7 @@ def _mirror(stack: Stack) -> Iterator[Finding]:
     if way is None:
         yield Finding("bad", "base", f"no sound base in {stack.drive.root}", "invoke up")
     else:
-        yield Finding("ok", "base", f"verified: the one of {clock(way.base.time)}, {way.base.bytes / 1e6:.1f} MB")
+        yield Finding("ok", "base", f"verified: the one of {clock(way.base.time)}, {way.base.bytes / 2**20:.1f} MB")
     if lease:
         yield _lease(stack, lease)
     if stack.datastore_is_elsewhere:

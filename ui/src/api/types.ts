@@ -99,6 +99,9 @@ export interface UIArtifact {
   /** With `postprocess=true`: the value as Python prints it, or why it is not there. */
   content?: string | null;
   postprocess_error?: PostprocessError | null;
+  /** Of this project's backend only: the value's Python type, and the bytes of its file. */
+  value_type?: string | null;
+  stored_bytes?: number | null;
 }
 
 export type DagStepType =

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fetchTaskArtifacts, useLoad, type UIArtifact } from "../api";
-import { Failure, Skeleton, Time, useSettled } from "../parts";
+import { Failure, Skeleton, Time, useSettled, formatBytes } from "../parts";
 import { LongText } from "./LongText";
 import { Section, type Place } from "./Section";
 
@@ -48,7 +48,10 @@ export function Artifacts({ place, running }: { place: Place; running: boolean }
               <th scope="col">Name</th>
               <th scope="col">Value</th>
               <th scope="col" class="task-wide">
-                Stored as
+                Type
+              </th>
+              <th scope="col" class="task-wide task-number">
+                Stored
               </th>
               <th scope="col" class="task-wide">
                 Time
@@ -67,17 +70,25 @@ export function Artifacts({ place, running }: { place: Place; running: boolean }
 }
 
 function Artifact({ row }: { row: UIArtifact }) {
-  const type = row.type && row.type !== GENERIC_TYPE ? row.type : row.content_type;
+  const told = row.type && row.type !== GENERIC_TYPE ? row.type : row.content_type;
+  const type = row.value_type ?? told; // an official backend does not know the value's own type
+  const size = typeof row.stored_bytes === "number" ? formatBytes(row.stored_bytes) : "";
   return (
     <tr>
       <th scope="row" class="breaks">
         <bdi class="mono">{row.name}</bdi>
+        <small class="task-narrow soft">
+          <bdi>{[type.trim(), size].filter(Boolean).join(", ")}</bdi>
+        </small>
       </th>
       <td>
         <Value row={row} />
       </td>
-      <td class="task-wide soft breaks" title={row.location}>
-        <bdi>{type.trim() || "–"}</bdi>
+      <td class="task-wide soft breaks" title={`${row.content_type} in ${row.location}`}>
+        <bdi class="mono">{type.trim() || "–"}</bdi>
+      </td>
+      <td class="task-wide soft task-number">
+        {size || "–"}
       </td>
       <td class="task-wide soft">
         <Time at={row.ts_epoch} />
