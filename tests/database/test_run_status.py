@@ -14,11 +14,6 @@ CREATED = (NOW - 1000) * 1000
 DAY_OLD = CREATED - 2 * 86_400_000
 
 
-def metadata(step: str, field: str, value: str, seconds: int) -> tuple[str, str, str, int]:
-    """A row written ``seconds`` after the run began."""
-    return (step, field, value, CREATED + seconds * 1000)
-
-
 @pytest.mark.parametrize(
     ("created", "beat", "rows", "expected"),
     [
@@ -83,28 +78,33 @@ def test_the_first_rule_that_fits_decides(
     rows: list[tuple[str, str, str, int]],
     expected: tuple[str, int | None, int | None],
 ) -> None:
-    assert read(tables, created, beat, rows) == expected
+    late = int(time.time()) - NOW  # the cases were written down when the test run began
+    status, finished_at, duration = expected
+    moved = (status, finished_at and finished_at + late * 1000, duration)
+    assert read(tables, created + late * 1000, beat and beat + late, rows) == moved
 
 
 def test_a_young_run_without_a_sign_of_life_has_failed_but_counts_on(tables: psycopg.Connection) -> None:
-    status, finished_at, duration = read(tables, CREATED, None, [])
+    created = int(time.time() - 1000) * 1000
+    status, finished_at, duration = read(tables, created, None, [])
     assert (status, finished_at) == ("failed", None)
     assert duration is not None
-    assert abs(duration - (time.time() * 1000 - CREATED)) < 10_000
+    assert abs(duration - (time.time() * 1000 - created)) < 10_000
 
 
 def read(
     connection: psycopg.Connection, created: int, beat: int | None, rows: list[tuple[str, str, str, int]]
 ) -> tuple[str, int | None, int | None]:
+    """What is told of a run of these rows; their last number is seconds after the run began."""
     connection.execute("INSERT INTO flows_v3 (flow_id, ts_epoch) VALUES ('F', 1)")
     connection.execute(
         "INSERT INTO runs_v3 (flow_id, ts_epoch, last_heartbeat_ts) VALUES ('F', %s, %s), ('F', 1, 1)", (created, beat)
     )
-    for step, field, value, written in (metadata(*row) for row in rows):
+    for step, field, value, seconds in rows:
         connection.execute(
             """INSERT INTO metadata_v3 (flow_id, run_number, step_name, task_id, field_name, value, type, ts_epoch)
             VALUES ('F', 1, %s, 1, %s, %s, 't', %s)""",
-            (step, field, value, written),
+            (step, field, value, created + seconds * 1000),
         )
     of = RunStatus("r")
     query = f"SELECT {of.status}, {of.finished_at}, {of.duration} FROM runs_v3 AS r {of.joins} WHERE r.run_number = 1"
