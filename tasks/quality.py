@@ -12,7 +12,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.ui_backend import building
 
 PROJECT = Path(__file__).parent.parent
-WORKERS = "2"  # every file of tests has servers of its own; more of them at once than cores would only wait
+WORKERS = "4"  # each file of tests has servers of its own, and waits for them for half of its time
 # program -> Debian package. Scenarios use them to be another user, or in a network that leads nowhere.
 NEEDED = {
     "setpriv": "util-linux",

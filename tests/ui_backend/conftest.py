@@ -75,7 +75,7 @@ def ui_environment(world: World, world_database: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def ui(ui_environment: dict[str, str], world_folder: Path) -> Iterator[RunningUI]:
     """A UI backend that shows the world."""
-    running = RunningUI(world_folder / "ui", ui_environment)
+    running = RunningUI(world_folder / "ui", {**ui_environment, "UI_ENABLED": "0"})
     yield running
     running.stop()
 

@@ -34,7 +34,7 @@ class RunningUI:
         with self._log.open("wb") as errors, self._out.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "metaflow_anywhere.ui_backend", "--port", environment.get("TEST_PORT", "0")],
-                env={**inherited, "MF_UI_CACHE_DIR": str(folder / "cache"), "UI_ENABLED": "0", **environment},
+                env={**inherited, "MF_UI_CACHE_DIR": str(folder / "cache"), **environment},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
             )  # fmt: skip
         prefix = environment.get("PATH_PREFIX", "")
