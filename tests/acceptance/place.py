@@ -25,6 +25,8 @@ PROJECT = Path(__file__).parents[2]
 FLOWS = Path(__file__).with_name("flows")
 SCRIPTS = Path(sys.executable).parent
 PATIENCE_SECONDS = 60.0
+PORT_RANGES, PORTS_EACH = 8, 1500
+GIVEN_PORTS: set[int] = set()
 COMMAND_SECONDS = 240.0
 USER_ID = 65534  # nobody: has a passwd entry everywhere
 
@@ -159,10 +161,18 @@ class Place:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses, below those that the system hands out to others in the meantime."""
+    """A loopback port that nobody uses, below those that the system hands out to others in the meantime.
+
+    None is given twice, and each process of the test run has a range of its own: a stack listens only later.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_RANGES
+    first = 20000 + worker * PORTS_EACH
     while True:
-        port = random.randrange(20000, 32000)
+        port = random.randrange(first, first + PORTS_EACH)
+        if port in GIVEN_PORTS:
+            continue
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            GIVEN_PORTS.add(port)
             return port
 
 
