@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Mapping
@@ -74,15 +75,20 @@ def test_a_mirror_without_a_sound_base_is_told(place: Path) -> None:
     ("changes", "level", "text"),
     [
         ({"state": "current"}, "ok", "nothing new to save so far"),
-        ({"state": "degraded", "problem": "the drive is full"}, "bad", "degraded for 0 s: the drive is full"),
-        ({"state": "fenced", "problem": "another has taken over"}, "bad", "taken over 0 s ago: another has taken over"),
+        ({"state": "degraded", "problem": "the drive is full"}, "bad", r"degraded for \d+ s: the drive is full"),
+        (
+            {"state": "fenced", "problem": "another has taken over"},
+            "bad",
+            r"taken over \d+ s ago: another has taken over",
+        ),
     ],
 )
 def test_how_the_mirror_stands_is_told(place: Path, changes: dict[str, str], level: str, text: str) -> None:
     Drive(place / "root" / "pg").prepare()
     report(place, **changes)
     found = findings(place)["mirror"]
-    assert (found.level, text in found.text) == (level, True), found
+    assert found.level == level
+    assert re.search(text, found.text), found
 
 
 @pytest.mark.parametrize(
