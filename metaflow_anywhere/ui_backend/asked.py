@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from metaflow_anywhere.database.filters import COMPARISONS, PATTERNS, Condition, Field, parse_filters
+from metaflow_anywhere.database.filters import COMPARISONS, PATTERNS, Condition, Field, parse_filters, split_values
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 10, 1000
 LARGEST_OFFSET = 2**40  # more rows than a database of runs will ever have
@@ -71,7 +71,9 @@ def parse(
         condition=parse_filters(_known(query), fields, tags=tags),
         late=parse_filters(_known(query), derived, prefix="late"),
         exactly={
-            name: value for key, value in query if (name := key.removesuffix(":eq")) in derived and "," not in value
+            name: value
+            for key, value in query
+            if (name := key.removesuffix(":eq")) in derived and split_values(value) == [value]
         },
     )
 

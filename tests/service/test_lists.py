@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 
 import psycopg
@@ -74,6 +75,20 @@ def seven(table: psycopg.Connection, flow: str) -> str:
 )
 def test_runs_are_filtered(http: Client, seven: str, query: str, expected: str) -> None:
     assert tags_of(http.read(f"{seven}/runs?{query}")) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("tag", "user"), [("a,b", "Doe, Jane"), ("k=1,2,", "Corp\\Doe, Jane"), (",", "x,"), ("back\\,slash", "\\,\\")]
+)
+def test_tags_and_users_with_commas_are_found(
+    http: Client, flow: str, table: psycopg.Connection, tag: str, user: str
+) -> None:
+    fill_runs(table, flow, 3)
+    http.made(f"{flow}/run", {"user_name": user, "tags": [tag], "system_tags": [f"user:{user}"]})
+    for name, value in {"_tags": tag, "_tags:any": f"user:{user}", "user": user, "user_name": user}.items():
+        escaped = re.sub(r"(\\*),", r"\1\1\\,", value)
+        for query in ({name: escaped}, {name: f"{escaped}{'' if name == '_tags' else ',nobody'}"}):
+            assert tags_of(http.get(f"{flow}/runs", params=query).json()) == [tag], query
 
 
 def test_run_number_is_a_filter_too(http: Client, seven: str) -> None:

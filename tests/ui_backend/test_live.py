@@ -175,6 +175,19 @@ def test_filters_of_a_subscription_hold(own_ui: RunningUI, writer: Writer) -> No
     asyncio.run(scenario())
 
 
+def test_a_subscription_knows_a_comma_of_a_value(own_ui: RunningUI, writer: Writer) -> None:
+    async def scenario() -> None:
+        async with Browser(own_ui.url) as browser:
+            await browser.subscribe("/runs?_tags=a%5C%2Cb&user=Doe%5C%2C%20Jane,nobody", "comma")
+            tags = {"tags": ["a,b"], "system_tags": ["user:Doe, Jane"]}
+            run = int(writer.post("/run", {"user_name": "Doe, Jane", **tags})["run_number"])
+            await browser.until(is_event("INSERT", "comma", run_number=run))
+        found = own_ui.data("/runs?_tags=a%5C%2Cb&user=Doe%5C%2C%20Jane,nobody")
+        assert [row["run_number"] for row in found] == [run]
+
+    asyncio.run(scenario())
+
+
 def test_who_unsubscribed_hears_no_more_and_a_known_id_is_replaced(own_ui: RunningUI, writer: Writer) -> None:
     async def scenario() -> None:
         async with Browser(own_ui.url) as browser:

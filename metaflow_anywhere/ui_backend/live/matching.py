@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from metaflow_anywhere.database.filters import split_values
+
 Test = Callable[[Mapping[str, Any]], bool]
 
 LONGEST_PATTERN = 200  # characters of a client's regular expression
@@ -32,9 +34,9 @@ def parse_resource(resource: str) -> Wanted:
     for key, text in parse_qsl(parts.query):
         name, colon, operator = key.partition(":")
         if name == "_tags":
-            tests.append(_tag_test(operator or "all", text.split(",")))
+            tests.append(_tag_test(operator or "all", split_values(text)))
         elif not name.startswith("_"):
-            tests.append(_field_test(name, operator if colon else "eq", text.split(",")))
+            tests.append(_field_test(name, operator if colon else "eq", split_values(text)))
     return Wanted(unquote(parts.path), tuple(test for test in tests if test is not None))
 
 
