@@ -51,7 +51,7 @@ class GraphExecutor(Executor):
         """A context as Invoke makes it, and with the words after ``--`` as its ``remainder``."""
         self.config.load_collection(self.collection.configuration(call.called_as))
         self.config.load_shell_env()
-        context = call.make_context(self.config)
+        context = Context(config=self.config)  # Call.make_context takes other arguments from Invoke 3 on
         context._set(remainder=getattr(self.core, "remainder", "") or "")
         return context
 
