@@ -82,7 +82,7 @@ def the_variable_is(place: Place, name: str, value: str) -> None:
 @given(parsers.parse("a flow called {name} with a run"))
 def a_flow_with_a_run(place: Place, name: str) -> None:
     for path in (f"flows/{name}", f"flows/{name}/run"):
-        answer = requests.post(f"{place.url}/service/{path}", json={"user_name": "tester"}, timeout=10)
+        answer = requests.post(f"{place.url}/service/{path}", json={"user_name": "tester"}, timeout=60)
         assert answer.status_code == 200, answer.text
 
 
@@ -139,7 +139,7 @@ def root_is_still_empty(place: Place) -> None:
 
 @then(parsers.parse("the run of {flow} is still there"))
 def the_run_is_still_there(place: Place, flow: str) -> None:
-    answer = requests.get(f"{place.url}/service/flows/{flow}/runs", timeout=10)
+    answer = requests.get(f"{place.url}/service/flows/{flow}/runs", timeout=60)
     assert len(answer.json()) == 1, answer.text
 
 
@@ -152,7 +152,7 @@ def mirror(place: Place) -> dict[str, Any]:
 @when("everything so far is in the mirror")
 def everything_is_mirrored(place: Place) -> None:
     now = time.time()
-    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=10)
+    marked = requests.post(f"{place.url}/service/flows/Mark{int(now)}", json={}, timeout=60)
     assert marked.status_code == 200, marked.text
 
     def saved() -> bool:
@@ -178,7 +178,7 @@ def root_is_brought_elsewhere(place: Place) -> None:
 
 @then(parsers.parse("there is no flow called {flow}"))
 def there_is_no_flow(place: Place, flow: str) -> None:
-    assert requests.get(f"{place.url}/service/flows/{flow}", timeout=10).status_code == 404
+    assert requests.get(f"{place.url}/service/flows/{flow}", timeout=60).status_code == 404
 
 
 @then("there is no database yet")

@@ -149,7 +149,7 @@ class Place:
         for process in doomed:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(doomed, timeout=10)
+        psutil.wait_procs(doomed, timeout=60)
 
     def clean_up(self) -> None:
         """End the stack, whatever state a scenario left it in, and remove every file."""

@@ -18,15 +18,15 @@ scenarios("crashes.feature")
 
 @when(parsers.parse('I start the flow fan with "{options}" and kill {program} while it runs'))
 def i_kill_a_program(place: Place, options: str, program: str) -> None:
-    before = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=10).json()
+    before = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=60).json()
     running = place.start(*place.flow("fan", "run", *words(options)))
     known = {run["run_number"] for run in before}
 
     def some_task_has_ended() -> bool:
-        runs = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=10).json()
+        runs = requests.get(f"{place.url}/service/flows/Fan/runs", timeout=60).json()
         new = [run["run_number"] for run in runs if run["run_number"] not in known]
         path = f"flows/Fan/runs/{new[0]}/steps/work/artifacts" if new else "flows"
-        return bool(new) and len(requests.get(f"{place.url}/service/{path}", timeout=10).json()) > 0
+        return bool(new) and len(requests.get(f"{place.url}/service/{path}", timeout=60).json()) > 0
 
     eventually(some_task_has_ended, "the first parallel task")
     place.notes["killed"] = place.pids()[program]
@@ -56,7 +56,7 @@ def everything_is_killed(place: Place) -> None:
 def the_supervisor_is_killed(place: Place) -> None:
     supervisor = place.supervisor()
     supervisor.kill()
-    supervisor.wait(10)
+    supervisor.wait(60)
     assert len(place.processes()) >= 3  # its programs live on
 
 
@@ -88,7 +88,7 @@ def i_press_ctrl_c(place: Place) -> None:
     running = place.start("invoke", "up")
     eventually((place.settings.stack_dir / "supervisord.conf").exists, "the start of the database")
     os.kill(running.pid, signal.SIGINT)
-    output, _ = running.communicate(timeout=30)
+    output, _ = running.communicate(timeout=60)
     place.last = Result(running.returncode, output, "")
 
 
@@ -97,7 +97,7 @@ def i_kill_up(place: Place) -> None:
     running = place.start("invoke", "up")
     eventually((place.settings.pgdata_dir / "postmaster.pid").exists, "the start of a private database")
     running.kill()
-    running.communicate(timeout=30)
+    running.communicate(timeout=60)
 
 
 @when('I run "invoke up" twice at the same time')

@@ -49,13 +49,13 @@ def tiny_disk() -> Iterator[Path]:
 
 
 def post(place: Place, path: str, body: Any = None) -> Any:
-    answer = requests.post(f"{place.url}/service/{path}", json=body or {}, timeout=10)
+    answer = requests.post(f"{place.url}/service/{path}", json=body or {}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def get(place: Place, path: str) -> Any:
-    answer = requests.get(f"{place.url}/service/{path}", timeout=10)
+    answer = requests.get(f"{place.url}/service/{path}", timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -137,7 +137,7 @@ def the_official_runs_are_there(place: Place) -> None:
     runs = get(place, "flows/Official0/runs")
     assert len(runs) == RUNS / 2
     assert all(run["tags"] == ["nightly", "Grüße 'n' \"quotes\"\tand a tab"] for run in runs)
-    shown = requests.get(f"{place.url}/api/runs?_tags=nightly&_limit=100", timeout=30).json()["data"]
+    shown = requests.get(f"{place.url}/api/runs?_tags=nightly&_limit=100", timeout=60).json()["data"]
     assert len(shown) == RUNS
 
 

@@ -163,7 +163,7 @@ def the_first_says_why(place: Place) -> None:
 
 @then("the second machine has the run of Kept")
 def the_second_has_it(second: Place) -> None:
-    assert len(requests.get(f"{second.url}/service/flows/Kept/runs", timeout=10).json()) == 1
+    assert len(requests.get(f"{second.url}/service/flows/Kept/runs", timeout=60).json()) == 1
 
 
 @when("the second machine goes down")
@@ -187,7 +187,7 @@ def the_mirror_is_back(place: Place) -> None:
 @when(parsers.parse("a flow called {name} with a run"))
 def a_flow_with_a_run(place: Place, name: str) -> None:
     for path in (f"flows/{name}", f"flows/{name}/run"):
-        assert requests.post(f"{place.url}/service/{path}", json={}, timeout=10).status_code == 200
+        assert requests.post(f"{place.url}/service/{path}", json={}, timeout=60).status_code == 200
 
 
 @then('"invoke status" says that the mirror is degraded')
@@ -220,7 +220,7 @@ def the_ui_finds_all(place: Place) -> None:
     base = f"{place.url}/api/flows/Linear/runs/{run}"
 
     def data(path: str) -> Any:
-        answer = requests.get(f"{base}{path}", timeout=30)
+        answer = requests.get(f"{base}{path}", timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 

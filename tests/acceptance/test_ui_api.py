@@ -18,7 +18,7 @@ HEARING_SECONDS = 30.0
 
 
 def ask(place: Place, path: str) -> requests.Response:
-    answer = requests.get(f"{place.url}/api{path.format(**place.notes['ids'])}", timeout=30)
+    answer = requests.get(f"{place.url}/api{path.format(**place.notes['ids'])}", timeout=60)
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -30,7 +30,7 @@ def a_run_of_linear(place: Place) -> None:
     done = place.ask(*place.flow("linear", "run", "--run-id-file", f"{place.work}/linear.id"))
     assert done.status == 0, done.printed
     run = (place.work / "linear.id").read_text().strip()
-    tasks = requests.get(f"{place.url}/api/flows/Linear/runs/{run}/tasks?_limit=9", timeout=30).json()["data"]
+    tasks = requests.get(f"{place.url}/api/flows/Linear/runs/{run}/tasks?_limit=9", timeout=60).json()["data"]
     place.notes["ids"] = {"run": run, **{task["step_name"]: task["task_id"] for task in tasks}}
 
 
@@ -104,7 +104,7 @@ def a_page_subscribes(place: Place) -> None:
 @when("a flow called Heard with a run")
 def a_flow_with_a_run(place: Place) -> None:
     for path in ("flows/Heard", "flows/Heard/run"):
-        answer = requests.post(f"{place.url}/service/{path}", json={"user_name": "tester"}, timeout=10)
+        answer = requests.post(f"{place.url}/service/{path}", json={"user_name": "tester"}, timeout=60)
         assert answer.status_code == 200, answer.text
 
 

@@ -30,7 +30,7 @@ def it_prints_the_url(place: Place) -> None:
 
 @then("the page at the URL says that Metaflow is up")
 def the_page_says_so(place: Place) -> None:
-    page = requests.get(place.url, timeout=10)
+    page = requests.get(place.url, timeout=60)
     assert page.status_code == 200
     assert "<title>Metaflow</title>" in page.text
 
@@ -49,7 +49,7 @@ def a_second_stack(place: Place, second_place: Place) -> None:
 
 @then("the second stack knows no flow")
 def the_second_stack_knows_no_flow(second_place: Place) -> None:
-    assert requests.get(f"{second_place.url}/service/flows", timeout=10).json() == []
+    assert requests.get(f"{second_place.url}/service/flows", timeout=60).json() == []
 
 
 @then('the database is in "{elsewhere}"')

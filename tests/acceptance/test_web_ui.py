@@ -249,7 +249,7 @@ def see_log(page: Page, text: str) -> None:
 
 @when("I open the task that failed at first")
 def open_retried(page: Page, place: Place, run: str) -> None:
-    rows = requests.get(f"{place.url}/api/flows/Showcase/runs/{run}/steps/train/tasks?_limit=99", timeout=30).json()[
+    rows = requests.get(f"{place.url}/api/flows/Showcase/runs/{run}/steps/train/tasks?_limit=99", timeout=60).json()[
         "data"
     ]
     task = next(row["task_id"] for row in rows if row["status"] == "failed")

@@ -28,7 +28,7 @@ def heard(tables: psycopg.Connection, database: str) -> Heard:
             tables.execute(statement.encode())
             tables.execute(f"SELECT pg_notify('{CHANNEL}', 'end')")
             payloads = []
-            for notification in listener.notifies(timeout=10):
+            for notification in listener.notifies(timeout=60):
                 if notification.payload == "end":
                     return [parse_payload(payload) for payload in payloads]
                 payloads.append(notification.payload)

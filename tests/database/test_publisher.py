@@ -32,7 +32,7 @@ def heard(conninfo: str, work: Callable[[Publisher], Awaitable[None]]) -> list[C
             await work(publisher)
             publisher.tell("flows_v3", "DELETE", b'{"flow_id": "the end"}')
             changes = []
-            async for notification in listener.notifies(timeout=10):
+            async for notification in listener.notifies(timeout=60):
                 change = parse_payload(notification.payload)
                 if change.operation == "DELETE":
                     break
@@ -92,7 +92,7 @@ def test_the_end_waits_for_what_is_untold(database: str) -> None:
             await publisher.close()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            return [one.payload async for one in listener.notifies(timeout=5, stop_after=1)]
+            return [one.payload async for one in listener.notifies(timeout=60, stop_after=1)]
 
     assert len(uvloop.run(main())) == 1
 

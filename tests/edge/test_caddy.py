@@ -80,7 +80,7 @@ class Proxy:
     def get(self, path: str, host: str | None = None, **headers: str) -> requests.Response:
         headers = {name.replace("_", "-"): value for name, value in headers.items()} | ({"Host": host} if host else {})
         url = f"http://127.0.0.1:{self.port}{path}"
-        return requests.get(url, headers=headers, timeout=30, allow_redirects=False)
+        return requests.get(url, headers=headers, timeout=60, allow_redirects=False)
 
     def serve(self) -> http.server.HTTPServer:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", self.service), Echo)
@@ -93,7 +93,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     one = Proxy(tmp_path)
     yield one
     one.process.terminate()
-    one.process.wait(10)
+    one.process.wait(60)
 
 
 def test_the_service_is_reached_without_its_prefix(proxy: Proxy) -> None:

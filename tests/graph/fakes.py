@@ -58,7 +58,7 @@ def meeting(people: int) -> Work:
     barrier = threading.Barrier(people)
 
     def meet(progress: Progress) -> str:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         return "met"
 
     return meet

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from metaflow_anywhere.database import schema
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def await_condition(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -42,7 +42,7 @@ def await_blocked(looking: psycopg.Connection, count: int) -> None:
         row = looking.execute(query).fetchone()
         return row is not None and row[0] >= count
 
-    await_condition(blocked, 10, f"{count} connections wait for a lock")
+    await_condition(blocked, 60, f"{count} connections wait for a lock")
 
 
 @contextlib.contextmanager
@@ -108,7 +108,7 @@ class RunningService:
         """SIGTERM; the seconds until it was gone."""
         started = time.monotonic()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         return time.monotonic() - started
 
 
@@ -121,7 +121,7 @@ class Client:
 
     def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         arguments = {"json": body} if body is not None else {}
-        return self.session.request(method, self.url + path, timeout=30, **arguments, **more)
+        return self.session.request(method, self.url + path, timeout=60, **arguments, **more)
 
     def get(self, path: str, **more: Any) -> requests.Response:
         return self("GET", path, **more)

@@ -129,7 +129,7 @@ def test_paths_that_are_no_text(http: Client, path: str) -> None:
 def http_path(client: Client, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     """A request whose path is sent exactly as it is given (requests would tidy it up)."""
     address = urlsplit(client.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     connection.request(method, path, body=body)
     answer = connection.getresponse()
     result = (answer.status, answer.read())
@@ -174,7 +174,7 @@ def test_the_access_log_has_a_line_per_request_with_its_milliseconds(http: Clien
     def line() -> str | None:
         return next((line for line in service.access_log() if "/flows/Logged" in line), None)
 
-    found = await_condition(line, 5, "the request is logged")
+    found = await_condition(line, 60, "the request is logged")
     stamp, client, method, path, status, milliseconds, unit = found.split()
     assert stamp.endswith("Z")
     assert (client, method, path, status, unit) == ("127.0.0.1", "GET", "/flows/Logged?x=1", "404", "ms")

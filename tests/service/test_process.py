@@ -18,14 +18,14 @@ from tests.service.conftest import Made
 from tests.service.running import Client, RunningService, await_condition, service_environment
 
 IDLE_BYTES = 60 * 10**6
-PATIENCE_SECONDS = 8.0  # it stops within one on an idle machine (bench/service/start.py); a hang takes a minute
+PATIENCE_SECONDS = 30.0  # it stops within one on an idle machine (bench/service/start.py); a hang takes a minute
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MF_")}
     return subprocess.run(
         [sys.executable, "-m", "metaflow_anywhere.service", *arguments],
-        env={**inherited, **environment}, capture_output=True, text=True, timeout=20, check=False,
+        env={**inherited, **environment}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_it_stops_at_once_and_with_status_0(database: str, folder: Path, number:
     assert idle.get("/flows").status_code == 200  # a connection that is kept open
     started = time.monotonic()
     service.process.send_signal(number)
-    assert service.process.wait(10) == 0
+    assert service.process.wait(60) == 0
     assert time.monotonic() - started < PATIENCE_SECONDS
 
 
@@ -110,9 +110,9 @@ def test_it_stops_although_a_request_hangs(made: Made, database: str, folder: Pa
         waits = (
             "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        await_condition(lambda: looking.execute(waits).fetchone() == (True,), 10, "the request hangs")
+        await_condition(lambda: looking.execute(waits).fetchone() == (True,), 60, "the request hangs")
         assert service.stop() < PATIENCE_SECONDS
-        asking.join(10)
+        asking.join(60)
 
 
 def test_the_password_is_looked_for_in_the_file_libpq_knows(database: str, folder: Path) -> None:
@@ -123,6 +123,6 @@ def test_the_password_is_looked_for_in_the_file_libpq_knows(database: str, folde
     service = RunningService(folder, {**service_environment(database), "PGPASSFILE": str(secret)})
     try:
         assert Client(service.url).get("/flows").status_code == 200
-        await_condition(lambda: "has group or world access" in service.log(), 5, "libpq looked at the file")
+        await_condition(lambda: "has group or world access" in service.log(), 60, "libpq looked at the file")
     finally:
         service.stop()

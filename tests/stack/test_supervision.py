@@ -87,7 +87,7 @@ def test_programs_of_a_killed_supervisor_are_ended_before_a_new_one_starts(super
     mother = psutil.Process(orphan).parent()
     assert mother is not None
     mother.kill()
-    mother.wait(10)
+    mother.wait(60)
     assert psutil.pid_exists(orphan)
     assert start(supervisor, program()) != orphan
     assert not lives(orphan)

@@ -45,7 +45,7 @@ def get(stack: Stack, path: str) -> tuple[int, Any]:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.connect(str(stack.status_socket))
 
-    connection = OverSocket("localhost", timeout=20)
+    connection = OverSocket("localhost", timeout=60)
     connection.request("GET", path)
     answer = connection.getresponse()
     assert answer.headers["Cache-Control"] == "no-store"
@@ -89,7 +89,7 @@ def test_nobody_waits_for_a_slow_drive_twice() -> None:
     def look() -> int:
         looks.append(1)
         if len(looks) > 1:
-            going_on.wait(20)
+            going_on.wait(60)
         return len(looks)
 
     looked = Looked(look, 0.0)

@@ -87,7 +87,7 @@ class Machine:
         """A fast shutdown."""
         self.cluster.stop()
         if self.server:
-            self.server.wait(30)
+            self.server.wait(60)
 
     def kill(self) -> None:
         """The machine is gone: nothing says goodbye."""
@@ -100,9 +100,9 @@ class Machine:
             for one in everyone:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
-            psutil.wait_procs(everyone, timeout=10)
+            psutil.wait_procs(everyone, timeout=60)
         if self.server:
-            self.server.wait(30)
+            self.server.wait(60)
 
     # ---- the mirror
 
@@ -160,7 +160,7 @@ class Machine:
     def await_sync(self) -> None:
         """Wait for the mirror's end."""
         assert self.sync
-        assert self.sync.wait(20) == 0, self.sync_log.read_text()
+        assert self.sync.wait(60) == 0, self.sync_log.read_text()
         self.sync = None
 
     def shut_down(self) -> None:

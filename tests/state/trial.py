@@ -139,7 +139,7 @@ def end(machine: Machine, load: subprocess.Popen[bytes], how: str) -> float:
         assert life
         drive = Drive(machine.folder.parent / "drive" / "pg")
         assert flush(drive, machine.cluster, life.incarnation)
-    load.wait(30)
+    load.wait(60)
     return ended
 
 

@@ -33,13 +33,13 @@ class World:
 
     def data(self, path: str) -> Any:
         """What the API says."""
-        answer = requests.get(f"{self.url}/api{path}", timeout=30)
+        answer = requests.get(f"{self.url}/api{path}", timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
     def post(self, path: str, document: object) -> Any:
         """Tell the metadata service something, as a client would."""
-        answer = requests.post(f"{self.url}/service{path}", json=document, timeout=30)
+        answer = requests.post(f"{self.url}/service{path}", json=document, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

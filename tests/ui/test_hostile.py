@@ -93,7 +93,7 @@ def test_in_everything_of_a_task(watched: tuple[Tab, list[str]], world: World, p
 def test_a_card_reaches_nothing(browser: Browser, world: World, parts: dict[str, str]) -> None:
     flow, step = quote(MARKUP, safe=""), quote(MARKUP, safe="")
     cards = f"{world.url}/api/flows/{flow}/runs/{parts['run']}/steps/{step}/tasks/{parts['task']}/cards"
-    (card,) = requests.get(cards, timeout=30).json()["data"]
+    (card,) = requests.get(cards, timeout=60).json()["data"]
     with tab(browser) as one:
         page = one.open(f"{world.url}{address(parts, 'flow', 'run', 'step', 'task')}")
         page.get_by_role("heading", name=re.compile("Cards")).scroll_into_view_if_needed()
@@ -107,7 +107,7 @@ def test_a_card_reaches_nothing(browser: Browser, world: World, parts: dict[str,
         expect(said).to_contain_text("reached: ")
         reached = (said.text_content() or "").removeprefix("reached: ").split(", ")
         assert set(reached) <= {"parent", "top"}  # alone, it is its own parent
-    flows = requests.get(f"{world.url}/service/flows", timeout=30).json()
+    flows = requests.get(f"{world.url}/service/flows", timeout=60).json()
     assert "Made_by_a_card" not in {one["flow_id"] for one in flows}
 
 
@@ -138,7 +138,7 @@ def test_in_addresses_that_somebody_sends(
 
 @pytest.mark.parametrize("flow", ["api", "service", "runs", "flows", "ping", "view", "assets"])
 def test_a_flow_may_be_called_like_a_path_of_ours(browser: Browser, world: World, flow: str) -> None:
-    requests.post(f"{world.url}/service/flows/{flow}", json={"user_name": "u"}, timeout=30)
+    requests.post(f"{world.url}/service/flows/{flow}", json={"user_name": "u"}, timeout=60)
     number = world.post(f"/flows/{flow}/run", {"user_name": "u", "tags": []})["run_number"]
     with tab(browser) as one:
         page = one.open(f"{world.url}/?flow_id={flow}")

@@ -19,8 +19,8 @@ import requests
 
 from tests.service.running import await_condition
 
-START_SECONDS = 20.0
-EVENT_SECONDS = 10.0
+START_SECONDS = 60.0
+EVENT_SECONDS = 40.0
 
 
 class RunningUI:
@@ -59,7 +59,7 @@ class RunningUI:
 
     def get(self, path: str, **more: Any) -> requests.Response:
         """The answer to a GET of a path."""
-        return requests.get(self.url + path, timeout=30, **more)
+        return requests.get(self.url + path, timeout=60, **more)
 
     def read(self, path: str) -> Any:
         """The document that must be there."""
@@ -75,7 +75,7 @@ class RunningUI:
         """SIGTERM; the seconds until it was gone."""
         started = time.monotonic()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         return time.monotonic() - started
 
 

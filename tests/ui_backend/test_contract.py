@@ -116,7 +116,7 @@ def test_a_run_without_a_graph_says_so(ui: RunningUI, path: str) -> None:
 def test_only_get_is_served(ui: RunningUI, path: str) -> None:
     import requests
 
-    assert requests.post(ui.url + path, json={}, timeout=10).status_code == 405
+    assert requests.post(ui.url + path, json={}, timeout=60).status_code == 405
 
 
 def test_ids_are_given_in_both_forms(ui: RunningUI, hello: str, runs: Runs) -> None:
@@ -273,7 +273,7 @@ def test_the_metadata_service_is_mirrored_for_reading(ui: RunningUI, hello: str,
     assert ui.read(f"/metadata{hello}")["run_number"] == int(runs.hello)
     assert len(ui.read("/metadata/flows/Hello/runs?_limit=1")) == 1
     assert ui.get("/metadata/flows/Nope").status_code == 404
-    assert requests.post(f"{ui.url}/metadata/flows/New", json={}, timeout=10).status_code == 405
+    assert requests.post(f"{ui.url}/metadata/flows/New", json={}, timeout=60).status_code == 405
     assert ui.get("/flows/New").status_code == 404
 
 

@@ -58,8 +58,8 @@ def test_it_waits_for_the_database_and_goes_on_when_it_comes_back(server: Stoppa
         async with Browser(ui.url) as browser:
             await browser.subscribe("/flows/Flow/runs", "one")
             server.start()
-            await_condition(lambda: ui.get("/runs").status_code == 200, 10, "it answers again")
-            await_condition(lambda: "listening for changes" in ui.log(), 10, "it listens")
+            await_condition(lambda: ui.get("/runs").status_code == 200, 60, "it answers again")
+            await_condition(lambda: "listening for changes" in ui.log(), 60, "it listens")
             first = insert_run(server)
             await browser.until(lambda message: message["data"]["run_number"] == first)
             server.stop()
@@ -156,7 +156,7 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str, tmp_path:
 
     done = subprocess.run(
         [sys.executable, "-m", "metaflow_anywhere.ui_backend"], env={**os.environ, name: value},
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith(name)

@@ -29,7 +29,7 @@ class Writer:
         self.flow = f"Live{next(_numbers)}"
 
     def post(self, path: str, body: Any) -> Any:
-        answer = requests.post(f"{self._url}/flows/{self.flow}{path}", json=body, timeout=10)
+        answer = requests.post(f"{self._url}/flows/{self.flow}{path}", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -153,7 +153,7 @@ def test_parameters_are_told_when_a_run_has_its_steps(ui: RunningUI, runs: Runs,
         async with Browser(ui.url) as browser:
             path = f"/flows/Sleeper/runs/{runs.sleeper}"
             await browser.subscribe(f"{path}/parameters", "parameters")
-            answer = requests.post(f"{world.service_url}{path}/steps/start{next(_numbers)}/step", json={}, timeout=10)
+            answer = requests.post(f"{world.service_url}{path}/steps/start{next(_numbers)}/step", json={}, timeout=60)
             assert answer.status_code == 200
             told = await browser.until(is_event("UPDATE", "parameters"))
             assert set(told["data"]) == {"awake"}

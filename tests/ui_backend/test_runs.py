@@ -21,7 +21,7 @@ def test_the_status_of_every_run_is_what_became_of_it(ui: RunningUI, runs: Runs)
     assert status("Hello", runs.astray) == "completed"
     assert status("Fan", runs.fan) == "completed"
     assert status("Stumble", runs.resumed) == "completed"
-    await_condition(lambda: status("Stumble", runs.stumble) == "failed", 5, "the failed run is shown so")
+    await_condition(lambda: status("Stumble", runs.stumble) == "failed", 60, "the failed run is shown so")
 
 
 def test_a_killed_run_fails_as_soon_as_its_task_is_known_to_be_dead(
