@@ -1,20 +1,23 @@
 """What the client side of a stack needs: its settings, a way to run with them, and a trial run."""
 
-import os
+from __future__ import annotations
 
-from rich.console import Console
+import os
+from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.stack import Stack, client
-from metaflow_anywhere.stack.hello import say_hello
-from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from tasks.common import verb
 from tasks.database import split_remainder
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.stack import Stack
 
 
 @verb(help={"json": "as a JSON object", "notebook": "as lines for a notebook cell (%env ...)"})
 def env(stack: Stack, json: bool = False, notebook: bool = False) -> None:
     """The client's settings, for use as: eval "$(invoke env)"."""
+    from metaflow_anywhere.stack import client
+
     form = client.as_json if json else client.as_notebook if notebook else client.as_exports
     print(form(client.client_environment(stack.settings, os.environ)))
 
@@ -22,6 +25,8 @@ def env(stack: Stack, json: bool = False, notebook: bool = False) -> None:
 @verb()
 def run(stack: Stack, remainder: str) -> None:
     """Run a command with them: invoke run -- python flow.py run."""
+    from metaflow_anywhere.stack import client
+
     words = split_remainder(remainder)
     if not words:
         raise AnywhereError("nothing to run", run="invoke run -- python my_flow.py run")
@@ -35,6 +40,11 @@ def run(stack: Stack, remainder: str) -> None:
 @verb()
 def hello(stack: Stack) -> None:
     """Run a small flow against this stack, and read it back."""
+    from rich.console import Console
+
+    from metaflow_anywhere.stack import client
+    from metaflow_anywhere.stack.hello import say_hello
+
     require_up(stack)
     console = Console(highlight=False)
     log = stack.log("hello")
@@ -45,6 +55,8 @@ def hello(stack: Stack) -> None:
 
 def require_up(stack: Stack) -> None:
     """Raise AnywhereError unless the proxy answers for this stack."""
+    from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+
     try:
         ask(QUESTIONS["proxy"], stack)
     except NoAnswer as no:

@@ -1,4 +1,9 @@
-"""How a task is given its stack: the options that every task takes, and the layers of Invoke's configuration."""
+"""How a task is given its stack: the options that every task takes, and the layers of Invoke's configuration.
+
+A task's module imports what its decorators need, no more; **a body imports what it needs when it runs**. So ``--list``
+and light verbs are not kept waiting for the libraries of a heavy one. Types of parameters are imported below
+``if TYPE_CHECKING``.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,16 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Task
 
-from metaflow_anywhere.graph import Goal, Stage, StageTask
 from metaflow_anywhere.graph.face import OptionalPositional
+from metaflow_anywhere.graph.tasks import Goal, StageTask
 from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError, resolve
-from metaflow_anywhere.stack import Stack
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.graph import Stage
 
 OPTIONS = {
     "root": "the directory worth keeping (MF_ROOT)",
@@ -68,6 +75,8 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
 
         @functools.wraps(body)
         def with_stack(c: Context, *args: Any, **options: Any) -> Any:
+            from metaflow_anywhere.stack import Stack
+
             given = {name: options.pop(name, None) for name in OPTIONS}
             if wants_remainder:
                 options["remainder"] = getattr(c, "remainder", "")

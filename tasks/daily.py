@@ -1,21 +1,16 @@
 """The verbs of every day: up, down, restart, status, logs; and the picture of the graph."""
 
+from __future__ import annotations
+
 import json as json_format
 import os
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
-from rich.console import Console
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph import Progress, Verdict, drawing
-from metaflow_anywhere.graph.tasks import graph_of, stages_of
-from metaflow_anywhere.stack import Stack, stages, status_table
-from metaflow_anywhere.stack.questions import QUESTIONS
-from metaflow_anywhere.stack.status import status as read_status
-from metaflow_anywhere.state.standing import read_standing
 from tasks.common import goal, own_name, verb
 from tasks.database import init_schema, restore_snapshot, start_db
 from tasks.edge import proxy, tunnel
@@ -30,10 +25,16 @@ STAGES = [
 PLAN_HELP = {"plan": "print what would be done and why, and do nothing", "serial": "one stage after the other"}
 POLL_SECONDS = 0.25
 
+if TYPE_CHECKING:
+    from metaflow_anywhere.graph import Verdict
+    from metaflow_anywhere.stack import Stack
+
 
 @goal(needs=STAGES, help=PLAN_HELP)
 def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Bring the whole stack up; leave alone what is up already."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     console.print(
         f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
@@ -48,12 +49,18 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
 @goal(undoes=STAGES, help=PLAN_HELP)
 def down(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Stop the whole stack; nothing is lost."""
+    from rich.console import Console
+
     Console(highlight=False).print(f"\ndown; everything is kept in {stack.settings.root}", soft_wrap=True)
 
 
 @verb(positional=["program"], help={"program": "database, service, ui, proxy or sync; all of them if left out"})
 def restart(stack: Stack, program: str = "") -> None:
     """Stop and start one program, or all; wait for its answer."""
+    from metaflow_anywhere.graph import Progress
+    from metaflow_anywhere.stack import stages
+    from metaflow_anywhere.stack.questions import QUESTIONS
+
     wanted = [known_program(program)] if program else list(QUESTIONS)
     if not stack.supervisor.alive():
         raise AnywhereError("the stack is not up", run="invoke up")
@@ -68,6 +75,10 @@ def restart(stack: Stack, program: str = "") -> None:
 })  # fmt: skip
 def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 60) -> None:
     """How each program is; exit status 0 only if all is well."""
+    from metaflow_anywhere.stack import status_table
+    from metaflow_anywhere.stack.status import status as read_status
+    from metaflow_anywhere.state.standing import read_standing
+
     deadline = time.monotonic() + timeout
     while True:
         found = read_status(stack)
@@ -117,6 +128,10 @@ def logs(stack: Stack, program: str = "", follow: bool = False, n: int = 40) -> 
 @verb(help={"format": "text, mermaid, dot or svg"})
 def graph(stack: Stack, format: str = "text") -> None:
     """Draw the stages, what runs side by side, and how each is."""
+    from metaflow_anywhere.graph import drawing
+    from metaflow_anywhere.graph.tasks import graph_of, stages_of
+    from metaflow_anywhere.stack import stages
+
     if format not in drawing.FORMATS:
         raise AnywhereError(f"no format '{format}'", why=f"there are: {', '.join(drawing.FORMATS)}")
     tasks = stages_of(up)
@@ -128,6 +143,8 @@ def graph(stack: Stack, format: str = "text") -> None:
 
 def known_program(name: str) -> str:
     """``name`` if it is a program of the stack; raises AnywhereError otherwise."""
+    from metaflow_anywhere.stack.questions import QUESTIONS
+
     if name not in QUESTIONS:
         raise AnywhereError(f"no program '{name}'", why=f"there are: {', '.join(QUESTIONS)}")
     return name

@@ -1,13 +1,18 @@
 """Stages of the database, and the way in for SQL."""
 
+from __future__ import annotations
+
 import os
+import sys
+from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph import Stage
-from metaflow_anywhere.stack import Stack, keeping, stages
-from metaflow_anywhere.state.restore import Wanted
 from tasks.common import stage, verb
 from tasks.prepare import pull_images
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.graph import Stage
+    from metaflow_anywhere.stack import Stack
 
 
 @stage(
@@ -24,6 +29,9 @@ def restore_snapshot(
     stack: Stack, at: str = "", snapshot: str = "", from_: str = "", replace: bool = False, dry_run: bool = False
 ) -> Stage:
     """Stage: the database, from the mirror if none is here."""
+    from metaflow_anywhere.stack import keeping, stages
+    from metaflow_anywhere.state.restore import Wanted
+
     wanted = None
     if at or from_ or snapshot:
         moment = stages.moment(at) if at else None
@@ -35,12 +43,16 @@ def restore_snapshot(
 @stage(needs=[restore_snapshot])
 def init_schema(stack: Stack) -> Stage:
     """Stage: the cluster if there is none, and sql/ in order."""
+    from metaflow_anywhere.stack import stages
+
     return stages.InitSchema(stack)
 
 
 @stage(needs=[init_schema])
 def start_db(stack: Stack) -> Stage:
     """Stage: PostgreSQL, ready for clients."""
+    from metaflow_anywhere.stack import stages
+
     return stages.StartDatabase(stack)
 
 
@@ -56,6 +68,4 @@ def psql(stack: Stack, remainder: str) -> None:
 
 def split_remainder(remainder: str) -> list[str]:
     """The words after ``--``. Invoke joins them with spaces and forgets their quotes: take them from the system."""
-    import sys  # noqa: PLC0415
-
     return sys.argv[sys.argv.index("--") + 1 :] if remainder and "--" in sys.argv else []

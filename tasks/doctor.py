@@ -1,15 +1,17 @@
 """How the surroundings are, and what every setting is."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 from invoke import Exit
-from rich.console import Console
-from rich.text import Text
 
 from metaflow_anywhere.settings import rows
-from metaflow_anywhere.stack import Stack
-from metaflow_anywhere.stack.doctor import examine
 from tasks.common import verb
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.stack import Stack
 
 MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold red")}
 
@@ -17,6 +19,11 @@ MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "bold r
 @verb()
 def doctor(stack: Stack) -> None:
     """Check disks, ports, time ... and each hop to the table."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from metaflow_anywhere.stack.doctor import examine
+
     console = Console(highlight=False)
     bad = 0
     for one in examine(stack, os.environ):
@@ -34,6 +41,9 @@ def doctor(stack: Stack) -> None:
 @verb()
 def settings(stack: Stack) -> None:
     """Every setting: value, where it comes from, meaning."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False)
     found = rows(stack.settings)
     width = max(len(row.name) for row in found)

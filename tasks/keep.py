@@ -1,20 +1,17 @@
 """Verbs for states that are kept: snapshots, restore drills, and portable files."""
 
+from __future__ import annotations
+
 import json as json_format
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from metaflow_anywhere.graph import Progress
-from metaflow_anywhere.stack import Stack, keeping
-from metaflow_anywhere.stack.questions import duration
-from metaflow_anywhere.state.recovery import clock
 from tasks.common import verb
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.stack import Stack
 
 MIB = 1024 * 1024
 
@@ -22,6 +19,8 @@ MIB = 1024 * 1024
 @verb(help={"name": "how to call it; the time if left out"})
 def snapshot(stack: Stack, name: str = "") -> None:
     """Keep the database as it is now, under a name."""
+    from metaflow_anywhere.stack import keeping
+
     done = keeping.take(stack, name or None)
     print(f"snapshot {done.name}: {done.rows:,} rows, {done.bytes / MIB:.1f} MB, in {stack.drive.root / done.folder}")
 
@@ -29,6 +28,14 @@ def snapshot(stack: Stack, name: str = "") -> None:
 @verb(help={"json": "for scripts"})
 def snapshots(stack: Stack, json: bool = False) -> None:
     """List what was kept."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from metaflow_anywhere.stack import keeping
+    from metaflow_anywhere.stack.questions import duration
+    from metaflow_anywhere.state.recovery import clock
+
     found = keeping.listed(stack)
     if json:
         print(json_format.dumps([{**asdict(one), "rows": one.rows} for one in found], indent=2))
@@ -55,6 +62,11 @@ def snapshots(stack: Stack, json: bool = False) -> None:
 @verb(positional=["name"], help={"name": "a snapshot; the newest state of the mirror if left out"})
 def snapshot_verify(stack: Stack, name: str = "") -> None:
     """Restore it beside the database, check, throw away."""
+    from rich.console import Console
+
+    from metaflow_anywhere.graph import Progress
+    from metaflow_anywhere.stack import keeping
+
     console = Console(highlight=False)
     done = keeping.verify(stack, name or None, Progress(lambda text: console.print(text, markup=False, soft_wrap=True)))
     for line in done.lines:
@@ -65,6 +77,9 @@ def snapshot_verify(stack: Stack, name: str = "") -> None:
 @verb(positional=["name"], help={"name": "the snapshot"})
 def snapshot_delete(stack: Stack, name: str) -> None:
     """Delete a snapshot."""
+    from metaflow_anywhere.stack import keeping
+    from metaflow_anywhere.state.recovery import clock
+
     done = keeping.delete(stack, name)
     print(f"snapshot {done.name} of {clock(done.time)} is deleted")
 
@@ -72,6 +87,8 @@ def snapshot_delete(stack: Stack, name: str) -> None:
 @verb(positional=["file"], help={"file": "what to write"})
 def export(stack: Stack, file: str) -> None:
     """Write the database to one portable file."""
+    from metaflow_anywhere.stack import keeping
+
     path = whole(file)
     size = keeping.write_file(stack, path)
     print(f"{path}: {size / MIB:.1f} MB; to bring it in elsewhere: invoke import {path.name}")
@@ -83,6 +100,11 @@ def export(stack: Stack, file: str) -> None:
 )
 def import_(stack: Stack, file: str, replace: bool = False) -> None:
     """Make a file this stack's database (the stack is down)."""
+    from rich.console import Console
+
+    from metaflow_anywhere.graph import Progress
+    from metaflow_anywhere.stack import keeping
+
     console = Console(highlight=False)
     progress = Progress(lambda text: console.print(text, markup=False, soft_wrap=True))
     done = keeping.read_file(stack, whole(file), progress, replace=replace)

@@ -9,7 +9,6 @@ from pathlib import Path
 from invoke import Context, Exit, task
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.ui_backend import building
 
 PROJECT = Path(__file__).parent.parent
 WORKERS = "4"  # each file of tests has servers of its own, and waits for them for half of its time
@@ -48,6 +47,8 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
 
 def check_ui() -> None:
     """Types, lint and unit tests of the web UI's sources; and a build of them as they are now, for the browser."""
+    from metaflow_anywhere.ui_backend import building
+
     lock, installed = UI / "package-lock.json", UI / "node_modules" / ".package-lock.json"
     try:
         if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import psycopg
+from metaflow_anywhere.later import psycopg
 
 # How Metaflow's client writes a place: in artifacts' ``location``, and in the metadata field ``ds-root``.
 LOCATION = ":root:{}/.metaflow"

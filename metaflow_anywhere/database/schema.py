@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
+from metaflow_anywhere.later import psycopg
 
 LOCK = 0x6D66616E79  # "mfany": the advisory lock that whoever changes the schema holds
 FILE_NAME = re.compile(r"(\d{3})_([a-z0-9_]+)\.sql")

@@ -1,6 +1,7 @@
 """Gives the graph its meaning under Invoke: order, parallelism, skipping, plans, summaries and exit statuses.
 
-Set as ``tasks.executor_class``. Tasks that are neither stages nor goals run as Invoke runs them.
+Set as ``tasks.executor_class``. Tasks that are neither stages nor goals run as Invoke runs them. What is displayed is
+imported when there is something to display: ``--list`` is not kept waiting for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from typing import Any
 from invoke import Call, Context, Executor, Exit, Task
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph.display import Plan, closing, display_for, print_error, print_plan
 from metaflow_anywhere.graph.runner import Run, bring_up, take_down
 from metaflow_anywhere.graph.stage import Stage, State
 from metaflow_anywhere.graph.tasks import Goal, StageTask, accepted, graph_of, stages_of
@@ -29,6 +29,8 @@ class GraphExecutor(Executor):
             for call in self.normalize(tasks):
                 results[call.task] = self.execute_call(call)
         except AnywhereError as error:
+            from metaflow_anywhere.graph.display import print_error
+
             print_error(error)
             raise Exit(code=1) from None
         except KeyboardInterrupt:
@@ -62,6 +64,8 @@ class GraphExecutor(Executor):
 
     def run_stages(self, call: Call, tasks: dict[str, StageTask]) -> None:
         """Run the graph below ``call``; raises Exit if anything that was asked for is not so at its end."""
+        from metaflow_anywhere.graph.display import closing, display_for
+
         down = isinstance(call.task, Goal) and bool(call.task.undoes)
         graph, stages = graph_of(tasks), self.bind(call, tasks)
         graph, act = (graph.reversed(), take_down) if down else (graph, bring_up)
@@ -76,6 +80,8 @@ class GraphExecutor(Executor):
 
     def show_plan(self, call: Call, tasks: dict[str, StageTask]) -> None:
         """Print what a run would do and why; changes nothing."""
+        from metaflow_anywhere.graph.display import Plan, print_plan
+
         down = isinstance(call.task, Goal) and bool(call.task.undoes)
         graph, stages = graph_of(tasks), self.bind(call, tasks)
         plan = Plan(graph.reversed() if down else graph, {name: one.check() for name, one in stages.items()}, down)

@@ -15,11 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-import psycopg
-
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.later import psutil, psycopg
 from metaflow_anywhere.postgres.programs import ProgramFailed, Programs
 
 SUPERUSER = "postgres"

@@ -8,9 +8,8 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
 
 LOOPBACK = "127.0.0.1"

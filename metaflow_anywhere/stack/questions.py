@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
-import requests
-
 from metaflow_anywhere.edge import IDENTITY_PATH, PAGE_PREFIX, SERVICE_PREFIX, UI_PREFIX
+from metaflow_anywhere.later import psycopg, requests
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.state.standing import Standing, read_standing
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
-import psutil
-
+from metaflow_anywhere.later import psutil
 from metaflow_anywhere.stack.ports import LOOPBACK
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack

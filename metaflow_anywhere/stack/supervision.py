@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -19,11 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-from supervisor.xmlrpc import Faults, SupervisorTransport
-
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
+from metaflow_anywhere.later import psutil
 
 STACK_VARIABLE = "METAFLOW_ANYWHERE_STACK"  # in every program's environment, so that orphans can be told
 FINGERPRINT_VARIABLE = "METAFLOW_ANYWHERE_FINGERPRINT"
@@ -33,6 +33,8 @@ ORPHAN_SECONDS = 10.0
 LOG_BYTES = 10 * 1024 * 1024
 OLD_LOGS = 3
 START_RETRIES = 10
+CALL_SECONDS = 90.0  # a call may wait for the end of the slowest program
+ALREADY_STARTED = 60  # supervisor's fault number (http://supervisord.org/api.html lists them in xmlrpc.Faults)
 LAST_PRIORITY = 900  # supervisord ends those with the highest number first
 
 
@@ -133,7 +135,7 @@ class Supervisor:
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.ALREADY_STARTED:
+            if fault.faultCode != ALREADY_STARTED:
                 raise AnywhereError(f"{name} cannot be started", why=fault.faultString, log=self.log) from None
 
     def stop(self, name: str) -> bool:
@@ -225,14 +227,12 @@ class Supervisor:
             ) from None
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_SocketTransport(self.socket))
         try:
-            return getattr(server.supervisor, method)(*arguments)
-        except (xmlrpc.client.ProtocolError, OSError) as error:
+            with server:
+                return getattr(server.supervisor, method)(*arguments)
+        except (xmlrpc.client.ProtocolError, http.client.HTTPException, OSError) as error:
             raise ConnectionError(str(error)) from error
-        finally:
-            transport.close()
 
     def _render(self, programs: Sequence[Program]) -> str:
         pidfile = self.folder / "supervisord.pid"
@@ -285,6 +285,23 @@ stdout_logfile_backups={OLD_LOGS}
                 yield
         except OSError as error:
             raise AnywhereError("the stack's own folder cannot be written", why=reason(error)) from error
+
+
+class _SocketTransport(xmlrpc.client.Transport):
+    """XML-RPC over the Unix socket ``path``. (The supervisor's own one costs an import of its whole server.)"""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        """The connection, opened anew for each call."""
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=CALL_SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(CALL_SECONDS)
+        connection.sock.connect(str(self.path))
+        self._connection = host, connection
+        return connection
 
 
 def _info(raw: Mapping[str, Any]) -> Info:

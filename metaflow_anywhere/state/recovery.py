@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
-
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation

@@ -6,8 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
-
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.state.lsn import Segments, format_lsn, parse_lsn
 
 SLOT = "anywhere_mirror"  # holds back the log that is not mirrored yet; bounded by max_slot_wal_keep_size

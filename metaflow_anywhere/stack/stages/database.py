@@ -7,14 +7,12 @@ import json
 import shutil
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from metaflow_anywhere.database import schema
 from metaflow_anywhere.database.datastores import settle
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
+from metaflow_anywhere.later import psycopg, sql
 from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
