@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -216,20 +215,6 @@ def test_nonsense_is_ignored(ui: RunningUI) -> None:
     asyncio.run(scenario())
 
 
-def test_who_comes_back_is_told_what_it_missed(own_ui: RunningUI, writer: Writer) -> None:
-    async def scenario() -> None:
-        async with Browser(own_ui.url) as watching:
-            await watching.subscribe("/runs", "one")
-            since = time.time()
-            run = writer.run()
-            await watching.until(is_event("INSERT", "one", run_number=run))
-            async with Browser(own_ui.url) as returning:
-                await returning.subscribe("/runs", "two", since=int(since))
-                await returning.until(is_event("INSERT", "two", run_number=run))
-
-    asyncio.run(scenario())
-
-
 def test_what_a_killed_service_did_not_tell_is_told_soon(own_ui: RunningUI, database: str, writer: Writer) -> None:
     """Committed by a session that the triggers pass over, whose program ends before it tells."""
 
@@ -251,45 +236,3 @@ def test_what_a_killed_service_did_not_tell_is_told_soon(own_ui: RunningUI, data
             await browser.until(is_event("UPDATE", "runs", run_number=row[0]))
 
     asyncio.run(scenario())
-
-
-def search(ui: RunningUI, path: str) -> list[dict[str, Any]]:
-    """The events of a search, to its end."""
-
-    async def scenario() -> list[dict[str, Any]]:
-        events = []
-        async with Browser(ui.url, path) as browser:
-            async for message in browser.socket:
-                events.append(message.json()["event"])
-            assert browser.socket.close_code == 1000
-        return events
-
-    return asyncio.run(scenario())
-
-
-def test_artifacts_are_searched_by_name_and_value(ui: RunningUI, runs: Runs) -> None:
-    path = f"/flows/Fan/runs/{runs.fan}"
-    events = search(ui, f"/search{path}?key=doubled")
-    assert events[0]["type"] == "progress"
-    assert len(events[-1]["matches"]) == runs.width
-    exact = search(ui, f'{path}/search?key=doubled&value="W3w3"')[-1]
-    assert exact["type"] == "result"
-    assert [set(match) for match in exact["matches"]] == [
-        {"flow_id", "run_number", "step_name", "task_id", "searchable", "error"}
-    ]
-    assert (exact["matches"][0]["step_name"], exact["matches"][0]["run_number"]) == ("work", runs.fan)
-    assert len(search(ui, f"/search{path}?key=doubled&value=w1")[-1]["matches"]) == (1 if runs.width <= 10 else 11)
-    own = search(ui, f"/search/flows/Hello/runs/{runs.hello}?key=own&value=x")[-1]["matches"]
-    assert {match["searchable"] for match in own} == {False}
-
-
-def test_foreach_variables_are_searched(ui: RunningUI, runs: Runs) -> None:
-    path = f"/search/flows/Fan/runs/{runs.fan}?scope=FOREACH_VARIABLE"
-    assert len(search(ui, f"{path}&key=words")[-1]["matches"]) == runs.width
-    found = search(ui, f"{path}&key=words=w5")[-1]["matches"]
-    assert [match["value"] for match in found] == ["{words=w5}"]
-
-
-def test_a_search_without_a_key_is_an_error(ui: RunningUI, runs: Runs) -> None:
-    events = search(ui, f"/search/flows/Fan/runs/{runs.fan}")
-    assert [event["type"] for event in events] == ["error"]

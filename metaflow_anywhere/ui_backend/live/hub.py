@@ -1,7 +1,8 @@
 """Who subscribed to what, what was published lately, and the queue in front of every socket.
 
 A reader that is slow has its own queue, of bounded length; one that does not read at all is cut off, and catches up
-when it comes back. So nobody waits for anybody.
+when it comes back. So nobody waits for anybody. What a client watched goes on being watched for a while after its
+connection was lost (`Watches`), so that what happens meanwhile is there when it comes back.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from metaflow_anywhere.ui_backend.live.matching import Wanted
+from metaflow_anywhere.ui_backend.live.watches import Watches
 
 REPLAYED_EVENTS = 20_000
 WAITING_MESSAGES = REPLAYED_EVENTS  # in front of one socket at the very most: all that may be replayed to it
@@ -26,6 +27,8 @@ AT_ONCE = 200  # messages queued, a few milliseconds' work, before everybody els
 REPLAYED_BYTES = 16 * 2**20
 SUBSCRIPTIONS = 500  # of one socket; the official UI has about ten
 MANY = frozenset({"/runs", "/flows"})  # resources of all flows
+# A browser notices after at most so long that its connection is lost, and says that it was lost then.
+UNNOTICED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ class Hub:
     def __init__(self, replay_seconds: float) -> None:
         self._replay_seconds = replay_seconds
         self._by_path: dict[str, dict[tuple[int, str], tuple[Client, Subscription]]] = {}
-        self._flows: Counter[str] = Counter()
+        self.watched = Watches(replay_seconds)
         self._recent: deque[Event] = deque()
         self._recent_bytes = 0
+        self._forgotten = 0.0  # the time of the newest event that is not kept any more
         self._queued = 0
         self.clients: set[Client] = set()
 
@@ -96,10 +100,10 @@ class Hub:
         client.subscriptions[subscription.uuid] = subscription
         path = subscription.wanted.path
         self._by_path.setdefault(path, {})[id(client), subscription.uuid] = client, subscription
-        self._flows[flow_of(path)] += 1
+        self.watched.begin(path)
 
-    def unsubscribe(self, client: Client, uuid: str) -> None:
-        """Forget a subscription, if there is one."""
+    def unsubscribe(self, client: Client, uuid: str, *, lost: bool = False) -> None:
+        """Forget a subscription, if there is one; ``lost``: its client may come back and ask for what it missed."""
         subscription = client.subscriptions.pop(uuid, None)
         if subscription is None:
             return
@@ -107,34 +111,19 @@ class Hub:
         del self._by_path[path][id(client), uuid]
         if not self._by_path[path]:
             del self._by_path[path]
-        self._flows[flow_of(path)] -= 1
-        self._flows += Counter()  # without the flows nobody watches any more
+        self.watched.end(path, lost=lost)
 
     def leave(self, client: Client) -> None:
-        """Forget a client."""
+        """Forget a client, but not at once what it watched."""
         for uuid in list(client.subscriptions):
-            self.unsubscribe(client, uuid)
+            self.unsubscribe(client, uuid, lost=True)
         self.clients.discard(client)
 
-    def watches(self, flow: str) -> bool:
-        """Whether anybody asked for something of this flow."""
-        return flow in self._flows
-
-    def watches_path(self, *paths: str) -> bool:
-        """Whether anybody asked for one of ``paths``."""
-        return any(path in self._by_path for path in paths)
-
-    @property
-    def paths(self) -> Iterable[str]:
-        """All that is watched."""
-        return self._by_path.keys()
-
     def publish(self, event: Event) -> None:
-        """Tell whoever asked for it. What nobody asked for is not kept."""
-        asked = False
+        """Tell whoever asked for it. What is not watched is not kept."""
+        asked = self.watched.any_of(event.paths)
         for path in event.paths:
             for client, subscription in self._by_path.get(path, {}).values():
-                asked = True
                 if subscription.wanted.accepts(event.row):
                     client.send(subscription.message(event))
                     self._queued += 1
@@ -159,21 +148,28 @@ class Hub:
             await asyncio.sleep(PAUSE_SECONDS)
 
     def replay(self, client: Client, subscription: Subscription, since: float) -> None:
-        """Send what was published under the subscription's path at or after second ``since``."""
+        """Send what was published under the subscription's path at or after second ``since``.
+
+        Of the seconds before, in which the loss may have gone unnoticed, updates too: to be told of those twice does
+        no harm.
+        """
+        self._forget()
+        path = subscription.wanted.path
         for event in list(self._recent):
-            path = subscription.wanted.path
-            if event.at >= int(since) and path in event.paths and subscription.wanted.accepts(event.row):
+            missed = event.at >= int(since) or (event.type != "INSERT" and event.at >= since - UNNOTICED_SECONDS)
+            if missed and path in event.paths and subscription.wanted.accepts(event.row):
                 client.send(subscription.message(event))
+
+    def remembers(self, path: str, since: float) -> bool:
+        """Whether nothing that happened to ``path`` since then is missing in what `replay` sends."""
+        self._forget()
+        return self._forgotten < int(since) and self.watched.since(path) <= since
 
     def _forget(self) -> None:
         oldest = time.time() - self._replay_seconds
         while self._recent and (
             self._recent[0].at < oldest or len(self._recent) > REPLAYED_EVENTS or self._recent_bytes > REPLAYED_BYTES
         ):
-            self._recent_bytes -= len(self._recent.popleft().data)
-
-
-def flow_of(path: str) -> str:
-    """The flow that a path is about; empty for one about all."""
-    parts = path.split("/", 3)
-    return parts[2] if len(parts) > 2 and parts[1] == "flows" else ""
+            event = self._recent.popleft()
+            self._forgotten = event.at
+            self._recent_bytes -= len(event.data)

@@ -28,13 +28,15 @@ from metaflow_anywhere.ui_backend.status import RETRY_SECONDS
 from metaflow_anywhere.ui_backend.tables import read
 
 UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database
+GATHERING_SECONDS = 0.1  # a browser that returns sends its subscriptions one after the other
 LATE_SECONDS = RETRY_SECONDS + 0.3  # after a failure: then nothing was tried again, and the run has failed too
 
-# What was written since a moment, of the flows that are watched, in the words of the change feed.
+# What was written since a moment, of the flows that are watched, in the words of the change feed; and the runs that may
+# have failed since then because nothing was heard of them.
 MISSED = """
     SELECT json_build_object('table', 'runs_v3', 'operation', 'UPDATE',
             'row', json_build_object('flow_id', flow_id, 'run_number', run_number))::text
-        FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts * 1000 >= %(since)s::bigint
+        FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts >= %(silent)s::bigint
     UNION ALL SELECT json_build_object('table', 'flows_v3', 'operation', 'INSERT',
             'row', json_build_object('flow_id', flow_id))::text
         FROM flows_v3 WHERE ts_epoch >= %(since)s::bigint
@@ -60,6 +62,7 @@ class Live:
     def __init__(self, conninfo: str, pool: Pool, cutoffs: Cutoffs, graphs: Graphs, replay_seconds: float) -> None:
         self._conninfo = conninfo
         self._pool = pool
+        self._cutoffs = cutoffs
         self._graphs = graphs
         self._reader = Reader(pool, cutoffs)
         self._silence = Silence(pool, cutoffs)
@@ -67,7 +70,7 @@ class Live:
         self._some = asyncio.Event()
         self._catching_up: set[asyncio.Future[None]] = set()
         self._late: dict[Run, asyncio.TimerHandle] = {}
-        self._started = time.time()
+        self._behind: float | None = None  # since when what was written is yet to be read
         self.hub = Hub(replay_seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -94,14 +97,15 @@ class Live:
 
     def _changed(self, change: Change) -> None:
         """Note what somebody may be interested in."""
-        if not self.hub.clients or not change.rows:
+        watched = self.hub.watched
+        if not watched or not change.rows:
             return
-        everything = self.hub.watches_path(*MANY)
-        wanted = [row for row in change.rows if everything or self.hub.watches(row["flow_id"])]
+        everything = watched.any_of(MANY)
+        wanted = [row for row in change.rows if everything or watched.flow(row["flow_id"])]
         if not wanted:
             return
         for row in wanted:
-            inside = self.hub.watches(row["flow_id"])
+            inside = watched.flow(row["flow_id"])
             self._pending.add(Change(change.table, change.operation, [row]), inside=inside)
         self._some.set()
         if change.table == "metadata_v3":
@@ -118,15 +122,26 @@ class Live:
         self._some.set()
 
     def _missed(self, since: float) -> None:
-        """The listener was away: read what it may have missed."""
-        task = asyncio.ensure_future(self._catch_up(since))
+        """Something may not have been noticed since then: read it. What is asked for at one time is read at once."""
+        if self._behind is not None:
+            self._behind = min(self._behind, since)
+            return
+        self._behind = since
+        task = asyncio.ensure_future(self._catch_up())
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
 
-    async def _catch_up(self, since: float) -> None:
-        flows = sorted({path.split("/", 3)[2] for path in self.hub.paths if path.startswith("/flows/")})
-        keys = {"since": int(since * 1000), "flows": flows, "fields": sorted(METADATA_FIELDS)}
-        while self.hub.clients:
+    async def _catch_up(self) -> None:
+        await asyncio.sleep(GATHERING_SECONDS)
+        since, self._behind = self._behind or 0.0, None
+        flows = self.hub.watched.flows
+        keys = {
+            "since": int(since * 1000),
+            "silent": int(since - self._cutoffs.run_seconds),
+            "flows": flows,
+            "fields": sorted(METADATA_FIELDS),
+        }
+        while self.hub.watched:
             try:
                 found = await read(self._pool, MISSED, keys)
             except (Unavailable, psycopg.Error):
@@ -138,8 +153,8 @@ class Live:
             return
 
     def _subscribed(self, client: Client, subscription: Subscription, since: float) -> None:
-        """Tell a returning client what it missed: from memory, or from the database if we were away too."""
-        if since < self._started:
+        """Tell a returning client what it missed: from memory, or from the database where that does not reach."""
+        if not self.hub.remembers(subscription.wanted.path, since):
             self._missed(since)
         self.hub.replay(client, subscription, since)
 
@@ -178,7 +193,7 @@ class Live:
     async def _parameters(self, run: Run, steps: list[Event]) -> list[Event]:
         """A run's parameters are there once it has a step; they are decoded only for those who watch them."""
         paths = tuple(f"{base}/parameters" for step in steps[:1] for base in run_base(step.row))
-        if not self.hub.watches_path(*paths):
+        if not self.hub.watched.any_of(paths):
             return []
         where = {"flow": run[0], "run_number": str(run[1]), "run_id": None}
         with contextlib.suppress(Problem):

@@ -41,12 +41,11 @@ class Silence:
         """Runs whose status is another than it was, and tasks whose heart has stopped, for ever."""
         while True:
             await asyncio.sleep(self.pause_seconds)
-            if not hub.clients:
+            if not hub.watched:
                 self._known = {}
                 continue
             with contextlib.suppress(Unavailable, psycopg.Error):
-                flows = sorted({path.split("/", 3)[2] for path in hub.paths if path.startswith("/flows/")})
-                yield await self._runs_changed(), await self._tasks_stopped(flows)
+                yield await self._runs_changed(), await self._tasks_stopped(hub.watched.flows)
 
     async def _runs_changed(self) -> list[Run]:
         rows = [json.loads(document) for document in await read(self._pool, self._runs, {})]
