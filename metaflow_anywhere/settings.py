@@ -21,6 +21,7 @@ import platformdirs
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 
 APPLICATION = "metaflow-anywhere"
 SECTION = "anywhere"  # the key in invoke.yaml below which our settings stand
@@ -210,7 +211,7 @@ def _parsed(name: str, value: Any, origin: str) -> Any:
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
         hint = f"did you mean {close[0]}?" if close else "settings are: " + ", ".join(found)
-        raise SettingsError(f"unknown setting '{name}'", why=f"it comes from {origin}; {hint}", run="invoke settings")
+        raise SettingsError(f"unknown setting '{name}'", why=f"it comes from {origin}; {hint}", run=command("settings"))
     try:
         return found[name].metadata["parse"](value)
     except ValueError as error:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from tasks.common import verb
 from tasks.database import split_remainder
 
@@ -29,7 +30,7 @@ def run(stack: Stack, remainder: str) -> None:
 
     words = split_remainder(remainder)
     if not words:
-        raise AnywhereError("nothing to run", run="invoke run -- python my_flow.py run")
+        raise AnywhereError("nothing to run", run=command("run", after="python my_flow.py run"))
     require_up(stack)
     try:
         os.execvpe(words[0], words, client.run_environment(stack.settings))  # noqa: S606  # no shell is wanted
@@ -60,4 +61,4 @@ def require_up(stack: Stack) -> None:
     try:
         ask(QUESTIONS["proxy"], stack)
     except NoAnswer as no:
-        raise AnywhereError("the stack is not up", why=str(no), run="invoke up") from None
+        raise AnywhereError("the stack is not up", why=str(no), run=command("up")) from None

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import shutil
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Task
 
 from metaflow_anywhere.graph.face import OptionalPositional
 from metaflow_anywhere.graph.tasks import Goal, StageTask
+from metaflow_anywhere.hints import command, remember_typed
 from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError, resolve
 
 if TYPE_CHECKING:
@@ -78,6 +76,7 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
             from metaflow_anywhere.stack import Stack
 
             given = {name: options.pop(name, None) for name in OPTIONS}
+            remember_typed(before_verb(c), pairs(given), sys.argv)
             if wants_remainder:
                 options["remainder"] = getattr(c, "remainder", "")
             return body(Stack(settings_of(c, given)), *args, **options)
@@ -90,13 +89,16 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
     return decorate
 
 
-def own_name() -> str:
-    """How the user calls this program: ``invoke`` if that leads here, else the path it was called by."""
-    called = Path(sys.argv[0])
-    on_path = shutil.which(called.name)
-    if on_path and called.exists() and Path(on_path).samefile(called):
-        return called.name
-    return os.path.relpath(called) if called.exists() else called.name
+def before_verb(c: Context) -> list[str]:
+    """Those of Invoke's own options that say where the tasks and settings come from."""
+    given = {"--search-root": c.config.tasks.search_root, "-f": getattr(c.config, "_runtime_path", None)}
+    return [word for name, value in given.items() if value for word in (name, str(value))]
+
+
+def pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The options that were given, as names and values."""
+    named = [(name, str(value)) for name, value in given.items() if name != "set" and value is not None]
+    return [*named, *(("set", str(one)) for one in given.get("set") or [])]
 
 
 def settings_of(c: Context, given: dict[str, Any]) -> Settings:
@@ -105,7 +107,7 @@ def settings_of(c: Context, given: dict[str, Any]) -> Settings:
     for pair in given.get("set") or []:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise SettingsError(f"--set {pair}: a setting is given as name=value", run="invoke settings")
+            raise SettingsError(f"--set {pair}: a setting is given as name=value", run=command("settings"))
         options[name.replace("-", "_")] = value
     files, late = (_layers(c.config, names) for names in (("system", "user", "project"), ("runtime",)))
     return resolve(files, options, late_files=late)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from invoke import Exit
 
 from metaflow_anywhere.errors import AnywhereError
-from tasks.common import goal, own_name, verb
+from metaflow_anywhere.hints import command
+from tasks.common import goal, verb
 from tasks.database import init_schema, restore_snapshot, start_db
 from tasks.edge import proxy, tunnel
 from tasks.prepare import fetch_udocker, pull_images
@@ -39,11 +40,9 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     console.print(
         f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
     )
-    me = own_name()
-    console.print(
-        f"next: [bold]{me} hello[/]   or   [bold]{me} run -- python my_flow.py run[/]   (to stop: {me} down)",
-        soft_wrap=True,
-    )
+    to_run = command("run", after="python my_flow.py run")
+    console.print(f"next: {command('hello')}   or   {to_run}", markup=False, soft_wrap=True)
+    console.print(f"to stop: {command('down')}", markup=False, soft_wrap=True)
 
 
 @goal(undoes=STAGES, help=PLAN_HELP)
@@ -63,7 +62,7 @@ def restart(stack: Stack, program: str = "") -> None:
 
     wanted = [known_program(program)] if program else list(QUESTIONS)
     if not stack.supervisor.alive():
-        raise AnywhereError("the stack is not up", run="invoke up")
+        raise AnywhereError("the stack is not up", run=command("up"))
     for name in reversed(wanted):
         stack.supervisor.stop(name)
     for name in wanted:
@@ -116,11 +115,11 @@ def logs(stack: Stack, program: str = "", follow: bool = False, n: int = 40) -> 
         names = [path.stem for path in found]
         if program not in names:
             raise AnywhereError(
-                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}", run="invoke up"
+                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}", run=command("up")
             )
         found = [folder / f"{program}.log"]
     if not found:
-        raise AnywhereError("no logs yet", why=f"nothing in {folder}", run="invoke up")
+        raise AnywhereError("no logs yet", why=f"nothing in {folder}", run=command("up"))
     words = ["tail", "-n", str(n), *(["-F"] if follow else []), *map(str, found)]
     os.execvp("tail", words)  # noqa: S606
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from tasks.common import stage, verb
 from tasks.prepare import pull_images
 
@@ -60,7 +61,7 @@ def start_db(stack: Stack) -> Stage:
 def psql(stack: Stack, remainder: str) -> None:
     """An SQL prompt on the database: invoke psql [-- OPTIONS]."""
     if not stack.supervisor.alive():
-        raise AnywhereError("the database is not running", run="invoke start-db")
+        raise AnywhereError("the database is not running", run=command("start-db"))
     program = str(stack.programs_of_postgres.path("psql"))
     words = [program, stack.conninfo(), *split_remainder(remainder)]
     os.execv(program, words)  # noqa: S606  # no shell is wanted

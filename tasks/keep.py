@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from metaflow_anywhere.hints import command
 from tasks.common import verb
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def snapshots(stack: Stack, json: bool = False) -> None:
         return
     console = Console(highlight=False)
     if not found:
-        console.print("no snapshots yet; to take one: invoke snapshot --name NAME")
+        console.print(f"no snapshots yet; to take one: {command('snapshot', name='NAME')}")
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for title in ("name", "taken", "size", "rows", "from", "verified"):
@@ -109,7 +110,7 @@ def import_(stack: Stack, file: str, replace: bool = False) -> None:
     progress = Progress(lambda text: console.print(text, markup=False, soft_wrap=True))
     done = keeping.read_file(stack, whole(file), progress, replace=replace)
     told = ", ".join(f"{done.rows.get(f'public.{table}_v3', 0):,} {table}" for table in ("flows", "runs", "tasks"))
-    console.print(f"{told} came in; next: invoke up")
+    console.print(f"{told} came in; next: {command('up')}")
     if done.aside:
         console.print(f"the database that was here is kept in {done.aside}", soft_wrap=True)
 

@@ -18,6 +18,7 @@ from rich.text import Text
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.stage import Finding, Outcome, State, Verdict
+from metaflow_anywhere.hints import command
 
 MARKS = {
     State.DONE: ("✓", "green"),
@@ -114,7 +115,7 @@ def closing(outcomes: Sequence[Outcome], display: PlainDisplay, *, next_command:
         if outcome.state is State.FAILED:
             error = outcome.error if isinstance(outcome.error, AnywhereError) else AnywhereError(outcome.detail)
             if not error.run:
-                error.run = f"{next_command}   (safe to repeat; or look first: invoke doctor)"
+                error.run = f"{next_command}   (safe to repeat; or look first: {command('doctor')})"
             errors.print()
             print_error(error, prefix=f"{outcome.name}: ")
     if interrupted:

@@ -14,6 +14,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph.runner import Run, bring_up, take_down
 from metaflow_anywhere.graph.stage import Stage, State
 from metaflow_anywhere.graph.tasks import Goal, StageTask, accepted, graph_of, stages_of
+from metaflow_anywhere.hints import again
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
 
@@ -72,7 +73,7 @@ class GraphExecutor(Executor):
         with display_for(list(graph)) as display:
             run = Run(graph, stages, act, display, parallel=not call.kwargs.get("serial"))
             outcomes = run()
-        closing(outcomes, display, next_command=f"invoke {call.task.name}", interrupted=run.interrupted)
+        closing(outcomes, display, next_command=again(), interrupted=run.interrupted)
         if run.interrupted:
             raise Exit(code=INTERRUPTED_STATUS)
         if any(outcome.state is State.FAILED for outcome in outcomes):

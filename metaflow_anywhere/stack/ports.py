@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
 
@@ -83,7 +84,7 @@ def require_free(port: int, whose: str, origin: str = "") -> None:
     raise AnywhereError(
         f"port {port} is taken ({whose})",
         why=f"{holder or 'another program'} listens on it{f'; the port comes from {origin}' if origin else ''}",
-        run=f"invoke up --port {free_port()}" if whose.startswith("proxy") else "",
+        run=command("up", port=free_port()) if whose.startswith("proxy") else "",
     )
 
 

@@ -15,6 +15,7 @@ from metaflow_anywhere import __version__
 from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
@@ -67,7 +68,7 @@ class Stack:
             raise AnywhereError(
                 f"MF_ROOT {root} is not a folder",
                 why=f"a file is in its place; the value comes from {self.settings.origins['root']}",
-                run=f"invoke up --root {root}.d",
+                run=command("up", root=f"{root}.d"),
             )
         passing = 0o711 if Account.for_this_process() else 0o700
         wanted = [
@@ -95,7 +96,7 @@ class Stack:
             raise AnywhereError(
                 f"{name} cannot be written: {folder}",
                 why=reason(error),
-                run=f"{name}=/a/folder/of/yours invoke up",
+                run=f"{name}=/a/folder/of/yours {command('up')}",
             ) from error
 
     @contextlib.contextmanager

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.questions import duration, saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status import ProgramStatus
@@ -50,12 +51,18 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
     if all(one.healthy for one in found):
         console.print(
             f"\n{stack.settings.ui_ext_url}/   {total / MIB:.0f} MB in all   state in {stack.settings.root}",
+            markup=False,
             soft_wrap=True,
         )
     elif any(one.pid for one in found):
-        console.print("\nnot healthy; to mend it: invoke up   to look closer: invoke doctor, invoke logs")
+        console.print(
+            f"\nnot healthy; to mend it: {command('up')}   to look closer: {command('doctor')}, {command('logs')}",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
-        console.print(f"\nthe stack of {stack.settings.root} is down; to bring it up: invoke up", soft_wrap=True)
+        down = f"\nthe stack of {stack.settings.root} is down; to bring it up: {command('up')}"
+        console.print(down, markup=False, soft_wrap=True)
 
 
 def show_mirror(console: Console, standing: Standing, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive
@@ -35,7 +36,7 @@ def claim(drive: Drive, server: Server, data: Path, account: Account | None) -> 
         raise AnywhereError(
             "this database is not the newest state of the mirror",
             why=f"{newest.host} has gone on from it (incarnation {newest.name.sequence})",
-            run="invoke down && invoke up",
+            run=f"{command('down')} && {command('up')}",
         )
     if mine and lease and lease.holder == mine.name:
         if mine.name not in catalogue.incarnations:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.state.tree import FILLING, OPEN_SECONDS, Tree, files_below
 
 SETTLE_SECONDS = 0.5  # files come in flocks: one rsync for all of one
@@ -310,4 +311,4 @@ def fill(source: Path, target: Path) -> None:
         (target / FILLING).unlink()
     except (OSError, CopyFailed) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
-        raise AnywhereError(f"{target} cannot be filled from {source}", why=why, run="invoke doctor") from error
+        raise AnywhereError(f"{target} cannot be filled from {source}", why=why, run=command("doctor")) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import Drive
@@ -71,7 +72,7 @@ def _way(catalogue: Catalogue, drive: Drive, snapshot: Snapshot | None) -> Way:
         raise AnywhereError(
             f"the snapshot '{snapshot.name}' is damaged",
             why="\n".join(dict.fromkeys(why)),
-            run=f"invoke snapshot-delete {snapshot.name}",
+            run=command("snapshot-delete", snapshot.name),
         )
     return Way(base, ())
 

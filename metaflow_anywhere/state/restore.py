@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
@@ -224,7 +225,7 @@ def _too_early(catalogue: Catalogue, wanted: Wanted) -> AnywhereError | None:
     return AnywhereError(
         f"the mirror does not go back to {clock(wanted.at)}",
         why=f"the earliest moment that can be restored is {moment}",
-        run=f"invoke restore-snapshot --at '{moment}', or one of: invoke snapshots",
+        run=f"{command('restore-snapshot', at=moment)}   (or one of: {command('snapshots')})",
     )
 
 
@@ -279,7 +280,9 @@ def refusal(catalogue: Catalogue, rejected: list[str] | None = None) -> Anywhere
     return AnywhereError(
         f"no sound state in the mirror {catalogue.drive.root}",
         why="\n".join(why or ["it holds no base backup"]),
-        run=f"invoke import {catalogue.drive.root / dump.file}   (the dump of {clock(dump.time)})" if dump else "",
+        run=f"{command('import', str(catalogue.drive.root / dump.file))}   (the dump of {clock(dump.time)})"
+        if dump
+        else "",
     )
 
 

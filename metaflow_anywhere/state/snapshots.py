@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.bases import publish_base, take_base
 from metaflow_anywhere.state.catalogue import Base, Catalogue
@@ -79,7 +80,7 @@ def take_snapshot(
             f"'{name}' cannot be a snapshot's name", why="letters, digits, dot, dash and underscore; at most 64 of them"
         )
     if any(one.name == name for one in snapshots(drive)):
-        raise AnywhereError(f"there is a snapshot '{name}' already", run="invoke snapshots")
+        raise AnywhereError(f"there is a snapshot '{name}' already", run=command("snapshots"))
     server = Server(conninfo)
     identity = server.identity()
     server.close()
@@ -118,7 +119,7 @@ def find_snapshot(drive: Drive, name: str) -> Snapshot:
         if one.name == name:
             return one
     names = ", ".join(one.name for one in known) or "none yet"
-    raise AnywhereError(f"no snapshot '{name}'", why=f"there are: {names}", run="invoke snapshots")
+    raise AnywhereError(f"no snapshot '{name}'", why=f"there are: {names}", run=command("snapshots"))
 
 
 def delete_snapshot(drive: Drive, name: str) -> Snapshot:
@@ -131,7 +132,7 @@ def delete_snapshot(drive: Drive, name: str) -> Snapshot:
             raise AnywhereError(
                 f"the snapshot '{name}' is still needed",
                 why=f"incarnation {incarnation.name.sequence} was restored from it and has no base of its own yet",
-                run="invoke up",
+                run=command("up"),
             )
     drive.delete(f"{one.folder}/{SNAPSHOT}")  # first, so that a half deleted one is not taken for a whole one
     drive.delete(one.folder)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import command
 
 HERE = Path(__file__).parent
 
@@ -34,14 +35,16 @@ def _step(
     log: Path,
     say: Callable[[str], None],
 ) -> None:
-    command = [sys.executable, *map(str, arguments)]
+    words = [sys.executable, *map(str, arguments)]
     with log.open("a", encoding="utf-8") as file:
         done = subprocess.run(
-            command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=file, text=True, check=False
+            words, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=file, text=True, check=False
         )
         file.write(done.stdout)
     for line in done.stdout.splitlines():
         if line.startswith("  ✓") or line.startswith("  ✗"):
             say(line)
     if done.returncode != 0:
-        raise AnywhereError(f"hello: {what} failed", why=f"exit status {done.returncode}", log=log, run="invoke doctor")
+        raise AnywhereError(
+            f"hello: {what} failed", why=f"exit status {done.returncode}", log=log, run=command("doctor")
+        )

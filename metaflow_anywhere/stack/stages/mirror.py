@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
+from metaflow_anywhere.hints import again, command
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.questions import files_problem
@@ -77,7 +78,7 @@ class RestoreSnapshot(StackStage):
                     return self._fill(progress)
                 report = self._restore(wanted, progress)
             except DriveError as error:
-                raise AnywhereError("the mirror cannot be read", why=str(error), run="invoke doctor") from error
+                raise AnywhereError("the mirror cannot be read", why=str(error), run=command("doctor")) from error
         for line in report.lines[1:]:
             progress.say(line)
         return report.summary
@@ -88,19 +89,19 @@ class RestoreSnapshot(StackStage):
         asked = self.wanted is not None or self.replace
         if asked and (self.stack.supervisor.alive() or (self.stack.data_exists and self.stack.cluster.server_pid())):
             raise AnywhereError(
-                "the stack is up", why="its database cannot be replaced while it runs", run="invoke down"
+                "the stack is up", why="its database cannot be replaced while it runs", run=command("down")
             )
         if kind is Kind.STRANGER and not self.replace:
             raise AnywhereError(
                 f"the mirror in {settings.root / MIRROR} belongs to another database than {settings.pgdata_dir}",
                 why="restoring would put the one here aside, and going on without would hide the one in the mirror",
-                run="invoke restore-snapshot --replace   (to keep the one here instead, move the mirror's folder away)",
+                run=f"{command('restore-snapshot', replace=True)}   (to keep the one here, move the mirror away)",
             )
         if kind is Kind.CURRENT and asked and not self.replace:
             raise AnywhereError(
                 f"the database in {settings.pgdata_dir} is newer than what would be restored",
                 why="it is never deleted: with --replace it is moved aside",
-                run="invoke snapshot && invoke down, then the same command with --replace",
+                run=again("--replace"),
             )
         if kind is Kind.OLDER:
             self.stack.supervisor.shut_down(progress)
@@ -148,7 +149,7 @@ def moment(text: str) -> float:
         return datetime.datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise AnywhereError(
-            f"'{text}' is not a moment", run="invoke restore-snapshot --at '2026-11-22 14:05'"
+            f"'{text}' is not a moment", run=command("restore-snapshot", at="2026-11-22 14:05")
         ) from None
 
 
@@ -183,9 +184,9 @@ class Sync(ProgramStage):
         try:
             claim(self.stack.drive, server, self.stack.settings.pgdata_dir, self.stack.cluster.programs.account)
         except DriveError as error:
-            raise AnywhereError("the mirror cannot be written", why=str(error), run="invoke doctor") from error
+            raise AnywhereError("the mirror cannot be written", why=str(error), run=command("doctor")) from error
         except ServerGone as gone:
-            raise AnywhereError("the database does not answer", why=str(gone), run="invoke start-db") from gone
+            raise AnywhereError("the database does not answer", why=str(gone), run=command("start-db")) from gone
         finally:
             server.close()
 
@@ -218,7 +219,7 @@ def flush_mirror(stack: Stack) -> str:
         raise AnywhereError(
             "the database is stopped, and its last commits are not in the mirror",
             why=str(error),
-            run="invoke down   (again, once that is mended: they are safe on this machine)",
+            run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
         ) from error
     return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else files
 
@@ -239,7 +240,7 @@ def flush_files(stack: Stack) -> str:
         raise AnywhereError(
             f"the stack is stopped, and not all of {source} is in {target}",
             why=str(error),
-            run="invoke down   (again, once that is mended: nothing is lost on this machine)",
+            run=f"{command('down')}   (again, once that is mended: nothing is lost on this machine)",
         ) from error
     return f"; all of {source} is in {target}"
 

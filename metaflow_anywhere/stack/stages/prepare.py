@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.stages.base import StackStage
 
 
@@ -21,7 +22,7 @@ class ContainerStage(StackStage):
         raise AnywhereError(
             "the udocker runtime is not part of this version",
             why=f"runtime comes from {self.stack.settings.origins['runtime']}",
-            run="invoke up --runtime embedded",
+            run=command("up", runtime="embedded"),
         )
 
 

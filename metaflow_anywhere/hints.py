@@ -1,0 +1,79 @@
+"""How the command to type next is written: as this user calls this program, with the options that were given, quoted.
+
+Every hint goes through here. A hint without the options that named the stack would lead to another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Typed:
+    """What the user typed: ``program`` as words of a shell, options ``before`` the verb, ``options`` of every verb.
+
+    ``options`` are pairs of name and value; a name may come several times.
+    """
+
+    program: str = "invoke"
+    before: Sequence[str] = ()
+    options: Sequence[tuple[str, str]] = ()
+    words: Sequence[str] = field(default_factory=list)
+
+
+_typed = Typed()
+
+
+def remember_typed(before: Sequence[str], options: Iterable[tuple[str, str]], argv: Sequence[str]) -> None:
+    """Have all hints of this process repeat what was typed."""
+    global _typed  # noqa: PLW0603  # one command line a process
+    _typed = Typed(own_name(argv[0]), tuple(before), tuple(options), tuple(argv[1:]))
+
+
+def command(verb: str, *arguments: str, after: str = "", **options: object) -> str:
+    """The command line of ``verb``, ready to be pasted; ``options`` win over those that were typed.
+
+    ``arguments`` are values and are quoted; ``after`` is added as it is, behind ``--``.
+    """
+    replaced = {name.replace("_", "-"): str(value) for name, value in options.items()}
+    kept = [(name, value) for name, value in _typed.options if not _replaced(name, value, replaced)]
+    words = [*_typed.before, verb, *arguments]
+    for name, value in [*replaced.items(), *kept]:
+        words += [f"--{name}"] if value == "True" else [f"--{name}", value]
+    return " ".join([_typed.program, shlex.join(words), *(["--", after] if after else [])])
+
+
+def again(*more: str) -> str:
+    """The same command once more, with ``more`` words."""
+    if "--" in _typed.words:
+        place = list(_typed.words).index("--")
+        return f"{_typed.program} {shlex.join([*_typed.words[:place], *more, *_typed.words[place:]])}"
+    return f"{_typed.program} {shlex.join([*_typed.words, *more])}"
+
+
+def own_name(called_as: str) -> str:
+    """How the user calls this program, as words of a shell: by name if that leads here, else by its path."""
+    called = Path(called_as)
+    if called.name == "__main__.py":  # python -m invoke
+        return f"{shlex.quote(_shortest(Path(sys.executable)))} -m {called.parent.name}"
+    return shlex.quote(_shortest(called))
+
+
+def _shortest(program: Path) -> str:
+    on_path = shutil.which(program.name)
+    if not program.exists() or (on_path and Path(on_path).samefile(program)):
+        return program.name
+    relative = os.path.relpath(program)
+    return str(program) if relative.startswith("..") else relative
+
+
+def _replaced(name: str, value: str, by: Mapping[str, str]) -> bool:
+    """Whether an option that was typed is one of ``by``, be it written with ``--set``."""
+    setting = value.partition("=")[0].replace("_", "-") if name == "set" else name
+    return setting in by
