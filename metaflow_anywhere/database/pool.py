@@ -22,6 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from metaflow_anywhere.database.connection import Connection, Value
 
 CONNECT_SECONDS = 3  # a server on this machine accepts in milliseconds, or not at all
+IDLE_SECONDS = 60.0  # a server process that answered everyday questions for a while weighs 7 to 11 MB
+KEPT_IDLE = 1  # the next one who asks after a silence should not have to wait for a login
 TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
 
 
@@ -37,11 +39,19 @@ class Pool:
     """At most ``size`` connections to ``conninfo``; asking waits up to ``wait_seconds`` for a free one.
 
     Connections are in autocommit mode, and their statements are cut after ``statement_seconds``; ``options`` are
-    further options of their sessions, as on PostgreSQL's command line.
+    further options of their sessions, as on PostgreSQL's command line. All but KEPT_IDLE of those that nobody used for
+    ``idle_seconds`` are closed.
     """
 
     def __init__(
-        self, conninfo: str, *, size: int, wait_seconds: float, statement_seconds: float, options: str = ""
+        self,
+        conninfo: str,
+        *,
+        size: int,
+        wait_seconds: float,
+        statement_seconds: float,
+        options: str = "",
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         given = conninfo_to_dict(conninfo).get("options") or ""
         self._conninfo = make_conninfo(
@@ -50,6 +60,8 @@ class Pool:
             options=f"{given} -c statement_timeout={int(statement_seconds * 1000)} {options}".strip(),
         )
         self._wait_seconds = wait_seconds
+        self._idle_seconds = idle_seconds
+        self._shrinking: asyncio.TimerHandle | None = None
         self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -85,10 +97,20 @@ class Pool:
         usable = not connection.closed and connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
         if usable and not self._closed:
             self._idle.append((connection, time.monotonic()))
+            if self._shrinking is None and len(self._idle) > KEPT_IDLE:
+                self._shrinking = asyncio.get_running_loop().call_later(self._idle_seconds, self._shrink)
         else:
-            connection.unwatch()
-            connection.pgconn.finish()  # at once, and whatever was going on: the server rolls it back
+            _finish(connection)
         self._next_turn()
+
+    def _shrink(self) -> None:
+        """Close what was not used for long; the one used last is at the right end."""
+        now, self._shrinking = time.monotonic(), None
+        while len(self._idle) > KEPT_IDLE and now - self._idle[0][1] >= self._idle_seconds:
+            _finish(self._idle.popleft()[0])
+        if len(self._idle) > KEPT_IDLE:
+            due = self._idle[0][1] + self._idle_seconds - now
+            self._shrinking = asyncio.get_running_loop().call_later(due, self._shrink)
 
     def connection(self) -> _Lease:
         """``async with pool.connection() as connection``: psycopg's own, for the length of the block."""
@@ -131,6 +153,8 @@ class Pool:
     async def close(self) -> None:
         """Close what is idle; what is in use is closed when it is handed back."""
         self._closed = True
+        if self._shrinking is not None:
+            self._shrinking.cancel()
         while self._idle:
             await _close_quietly(self._idle.pop()[0])
 
@@ -161,6 +185,12 @@ def _was_closed_by_server(connection: Connection) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _finish(connection: Connection) -> None:
+    """End it at once, whatever was going on: the server rolls that back."""
+    connection.unwatch()
+    connection.pgconn.finish()
 
 
 async def _close_quietly(connection: Connection) -> None:

@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable
 import psycopg
 import pytest
 
-from metaflow_anywhere.database.pool import TRUSTED_SECONDS, Pool, Unavailable
+from metaflow_anywhere.database.pool import KEPT_IDLE, TRUSTED_SECONDS, Pool, Unavailable
 
 
-def with_pool(conninfo: str, work: Callable[[Pool], Awaitable[None]], *, size: int = 2, wait: float = 5) -> None:
+def with_pool(
+    conninfo: str, work: Callable[[Pool], Awaitable[None]], *, size: int = 2, wait: float = 5, idle: float = 60
+) -> None:
     """Run ``work`` on a pool in an event loop of its own."""
 
     async def main() -> None:
-        pool = Pool(conninfo, size=size, wait_seconds=wait, statement_seconds=1)
+        pool = Pool(conninfo, size=size, wait_seconds=wait, statement_seconds=1, idle_seconds=idle)
         try:
             await work(pool)
         finally:
@@ -88,6 +90,32 @@ def test_a_connection_that_the_server_closed_is_replaced_unnoticed(empty: str, p
         assert await pid(pool) != lost
 
     with_pool(empty, work)
+
+
+def test_connections_that_nobody_uses_are_closed_but_for_the_one_used_last(empty: str) -> None:
+    async def work(pool: Pool) -> None:
+        taken = [await pool.take() for _ in range(8)]
+        for connection in taken:
+            pool.give(connection)
+        while sum(not one.closed for one in taken) > KEPT_IDLE:
+            await asyncio.sleep(0.01)
+        assert not taken[-1].closed
+        assert await pid(pool) == taken[-1].info.backend_pid
+
+    with_pool(empty, work, size=8, idle=0.05)
+
+
+def test_connections_in_use_are_not_closed(empty: str) -> None:
+    async def work(pool: Pool) -> None:
+        used, unused, last = [await pool.take() for _ in range(3)]
+        pool.give(unused)
+        pool.give(last)
+        while not unused.closed:
+            await asyncio.sleep(0.01)
+        assert not used.closed
+        pool.give(used)
+
+    with_pool(empty, work, size=3, idle=0.05)
 
 
 def test_a_connection_left_inside_a_transaction_is_not_used_again(empty: str) -> None:
