@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
 from aiohttp import web
+from psycopg.adapt import Transformer
+from psycopg.pq import Format
 
 from metaflow_anywhere.database.pool import Unavailable
 from metaflow_anywhere.ui_backend.decoding import Decoder
@@ -35,6 +37,9 @@ FOREACHES = f"""
 """
 
 Event = dict[str, Any]
+Match = dict[str, Any]
+
+TEXT_ARRAY = psycopg.adapters.types["text"].array_oid
 
 
 class Search:
@@ -73,13 +78,18 @@ class Search:
         if not key:
             yield _error("search-key-missing", "the query has no key")["event"]
             return
+        found: list[Match] = []
         for scope in request.query.get("scope", ARTIFACT).split(","):
             if scope == ARTIFACT:
                 async for event in self._artifacts(request, key):
+                    if event["type"] == "result":
+                        found = _united(found, event["matches"])
+                        event["matches"] = found
                     yield event
             elif scope == FOREACH:
                 rows = load(await read(request.app[POOL], FOREACHES, address(request.match_info)))
-                yield {"type": "result", "matches": list(_foreach_matches(rows, key, request.query.get("value")))}
+                found = _united(found, list(_foreach_matches(rows, key, request.query.get("value"))))
+                yield {"type": "result", "matches": found}
 
     async def _artifacts(self, request: web.Request, key: str) -> AsyncIterator[Event]:
         wanted = request.query.get("value")
@@ -101,15 +111,33 @@ class Search:
         yield {"type": "result", "matches": matches}
 
 
-def _foreach_matches(rows: list[dict[str, Any]], key: str, value: str | None) -> Any:
+def _united(before: list[Match], now: list[Match]) -> list[Match]:
+    """All matches of the scopes so far, each task once: a page shows the last result that it was sent."""
+    found = {(match["step_name"], match["task_id"]): match for match in before}
+    for match in now:
+        task = match["step_name"], match["task_id"]
+        known = found.get(task)
+        found[task] = match if known is None or match["searchable"] else known
+    return list(found.values())
+
+
+def _foreach_matches(rows: list[dict[str, Any]], key: str, value: str | None) -> Iterator[Match]:
     """The rows in whose stack, such as ``{rows=3,columns=1}``, ``key`` or ``key=value`` is."""
     name, equals, after = key.partition("=")
     wanted = value if value else after if equals else None
     for row in rows:
-        frames = dict(frame.partition("=")[::2] for frame in row["value"].strip("{}").split(","))
-        found = frames.get(name)
-        if found is not None and (not wanted or _is_like(found.strip('"'), wanted)):
+        frames = [frame.partition("=") for frame in _frames(row["value"])]
+        if any(variable == name and (not wanted or _is_like(item, wanted)) for variable, _, item in frames):
             yield {**_match(row, searchable=True), "value": row["value"]}
+
+
+def _frames(stack: str) -> list[str]:
+    """The frames of a foreach stack, which is stored as PostgreSQL writes an array of texts."""
+    try:
+        found = Transformer().get_loader(TEXT_ARRAY, Format.TEXT).load(stack.encode())
+    except psycopg.DataError:  # written by another program
+        return [stack]
+    return [frame for frame in found if isinstance(frame, str)]
 
 
 def _is_like(text: str, wanted: str) -> bool:
@@ -119,7 +147,7 @@ def _is_like(text: str, wanted: str) -> bool:
     return wanted in text
 
 
-def _match(row: dict[str, Any], *, searchable: bool, error: dict[str, str] | None = None) -> dict[str, Any]:
+def _match(row: dict[str, Any], *, searchable: bool, error: dict[str, str] | None = None) -> Match:
     return {
         "flow_id": row["flow_id"],
         "run_number": row["run"],
