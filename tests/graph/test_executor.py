@@ -9,7 +9,9 @@ import pytest
 from invoke import Collection, Config, Context, Exit, task
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph import Goal, GraphExecutor, Progress, StageTask, goal, satisfied, stage
+from metaflow_anywhere.graph import Progress, satisfied
+from metaflow_anywhere.graph.executor import GraphExecutor
+from metaflow_anywhere.graph.tasks import Goal, StageTask, goal, stage
 from tests.graph.fakes import FakeStage
 
 
