@@ -14,16 +14,21 @@ from metaflow_anywhere.state.layout import (
     WalName,
     base_start,
     clean_end,
+    opened_end,
     snapshot_parts,
 )
-from metaflow_anywhere.state.lsn import Segments
+from metaflow_anywhere.state.listing import Listing
+from metaflow_anywhere.state.lsn import Segments, parse_lsn
 
 
 @dataclass(frozen=True)
 class Incarnation:
     """One life of the database, as its INC.json has it. ``start`` is the first byte of log that it holds; ``history``
     is PostgreSQL's record of how its timeline came to be (empty on the first); ``base`` is the folder of the base that
-    it was restored from, if that is not its parent's; ``began`` is epoch seconds."""
+    it was restored from, if that is not its parent's; ``began`` is epoch seconds. ``lineage`` are its ancestors, oldest
+    first, each with the position up to which its log is part of this one's; ``seen`` are the incarnations that were on
+    the drive when this one began, so that whoever began it knew of them; None where that was not recorded. ``moment``
+    is the time of the state that it began with, if it was restored to an earlier one."""
 
     name: IncarnationName
     parent: IncarnationName | None
@@ -36,6 +41,15 @@ class Incarnation:
     host: str
     history: str = ""
     base: str | None = None
+    lineage: tuple[tuple[IncarnationName, int], ...] | None = None
+    seen: tuple[IncarnationName, ...] | None = None
+    moment: float | None = None
+
+    @property
+    def fork(self) -> int:
+        """Up to where the log of the parent is part of this one's: where its timeline parted, else its own start."""
+        lines = [line for line in self.history.split("\n") if line.strip()]
+        return parse_lsn(lines[-1].split()[1]) if lines else self.start
 
     def document(self) -> dict[str, Any]:
         """What goes into INC.json."""
@@ -44,6 +58,8 @@ class Incarnation:
             "parent": str(self.parent) if self.parent else None, "timeline": self.timeline, "system": self.system,
             "segment_bytes": self.segments.size, "start": self.start, "postgres": self.postgres,
             "began": self.began, "host": self.host, "history": self.history, "base": self.base,
+            "lineage": [[str(name), end] for name, end in self.lineage] if self.lineage is not None else None,
+            "seen": [str(name) for name in self.seen] if self.seen is not None else None, "moment": self.moment,
         }  # fmt: skip
 
     @classmethod
@@ -55,9 +71,18 @@ class Incarnation:
                 IncarnationName.parse(found["parent"]) if found["parent"] else None,
                 found["timeline"], found["system"], Segments(found["segment_bytes"]), found["start"],
                 found["postgres"], found["began"], found["host"], found["history"], found["base"],
+                _lineage(found.get("lineage")), _names(found.get("seen")), found.get("moment"),
             )  # fmt: skip
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             raise Damaged("it lacks what an incarnation's document has") from None
+
+
+def _names(found: list[str] | None) -> tuple[IncarnationName, ...] | None:
+    return None if found is None else tuple(name for one in found if (name := IncarnationName.parse(one)))
+
+
+def _lineage(found: list[tuple[str, int]] | None) -> tuple[tuple[IncarnationName, int], ...] | None:
+    return None if found is None else tuple((name, end) for one, end in found if (name := IncarnationName.parse(one)))
 
 
 @dataclass(frozen=True)
@@ -112,11 +137,14 @@ class Catalogue:
 
     def __init__(self, drive: Drive) -> None:
         self.drive = drive
+        self.listing = Listing(drive)
         self.faults: list[Fault] = []
         self.incarnations: dict[IncarnationName, Incarnation] = {}
+        self.unreadable: list[IncarnationName] = []  # a folder is there, and no document that says what it is
         self.snapshots: list[str] = []
         self._sound: dict[str, bool] = {}
-        for entry in drive.names():
+        self._files: dict[str, str] = {}
+        for entry in self.listing.names():
             if snapshot_parts(entry):
                 self.snapshots.append(entry)
             name = IncarnationName.parse(entry)
@@ -125,6 +153,8 @@ class Catalogue:
             one = self._incarnation(name)
             if one is not None:
                 self.incarnations[name] = one
+            else:
+                self.unreadable.append(name)
 
     @property
     def newest(self) -> Incarnation | None:
@@ -140,12 +170,12 @@ class Catalogue:
 
     def base_folders(self, one: Incarnation) -> list[str]:
         """The folders of the bases of ``one``, newest first, whole or not."""
-        found = [(base_start(entry), entry) for entry in self.drive.names(str(one.name))]
+        found = [(base_start(entry), entry) for entry in self.listing.names(str(one.name))]
         return [f"{one.name}/{entry}" for start, entry in sorted(found, reverse=True, key=_first) if start is not None]
 
     def base(self, folder: str) -> Base | None:
         """The base in ``folder`` if its manifest is whole (its other files are not looked at)."""
-        found = self._document(f"{folder}/{MANIFEST}", missing="it never was finished, or its manifest is missing")
+        found = self.document(f"{folder}/{MANIFEST}", missing="it never was finished, or its manifest is missing")
         if found is None:
             return None
         place, _, last = folder.rpartition("/")
@@ -188,30 +218,50 @@ class Catalogue:
         return self._sound[base.folder]
 
     def _matches(self, base: Base) -> bool:
-        sound = True
-        for name, expected in base.files.items():
-            path = f"{base.folder}/{name}"
+        sound = [self._find(base.folder, name, expected) for name, expected in base.files.items()]
+        return all(sound)  # each is looked at, so that each that is bad is named
+
+    def _find(self, folder: str, name: str, expected: dict[str, Any]) -> bool:
+        """Whether a file that stands for ``name`` is what it should be; ``file`` tells which."""
+        path, what = f"{folder}/{name}", "it is missing"
+        for version in self.listing.versions(path):
             try:
-                size = self.drive.size(path)
+                size = self.drive.size(version)
                 what = (
                     f"it has {size} of {expected['bytes']} bytes" if size != expected["bytes"]
-                    else "its content does not match its digest" if self.drive.sha256(path) != expected["sha256"]
+                    else "its content does not match its digest" if self.drive.sha256(version) != expected["sha256"]
                     else ""
                 )  # fmt: skip
             except DriveError as error:
-                what = "it is missing" if not self.drive.exists(path) else str(error)
-            if what:
-                sound = False
-                self.fault(path, what)
-        return sound
+                what = str(error)
+            if not what:
+                self._files[path] = version
+                return True
+        self.fault(path, what)
+        return False
+
+    def file(self, name: str) -> str:
+        """Under which name the file ``name`` of a base was found to be sound."""
+        return self._files.get(name, name)
 
     def wal(self, one: Incarnation) -> list[WalName]:
-        """The ranges of log that ``one`` wrote, in order, by their names."""
-        return sorted(name for entry in self.drive.names(f"{one.name}/wal") if (name := WalName.parse(entry)))
+        """The ranges of log that ``one`` wrote, in order, by the names they were written with."""
+        return sorted(name for entry in self.listing.exact(f"{one.name}/wal") if (name := WalName.parse(entry)))
+
+    def all_wal(self, one: Incarnation) -> list[WalName]:
+        """``wal``, and those that the drive shows under names of its own; each may turn out to be cut off."""
+        entries = self.listing.names(f"{one.name}/wal", halves=True)
+        return sorted(name for entry in entries if (name := WalName.parse(entry)))
 
     def clean_end(self, one: Incarnation) -> int | None:
-        """Up to where the log of ``one`` is complete, if its database was ever stopped; the last such place."""
-        ends = [end for entry in self.drive.names(str(one.name)) if (end := clean_end(entry)) is not None]
+        """Up to where the log of ``one`` is complete, if its database was ever stopped; the last such place. A mark
+        that an OPEN file overrules counts, for its log must be here too: see ``opened_end``."""
+        ends = [end for entry in self.listing.names(str(one.name)) if (end := clean_end(entry)) is not None]
+        return max(ends, default=None)
+
+    def opened_end(self, one: Incarnation) -> int | None:
+        """Where the log of ``one`` stood when its database was last started again."""
+        ends = [end for entry in self.listing.names(str(one.name)) if (end := opened_end(entry)) is not None]
         return max(ends, default=None)
 
     def fault(self, name: str, what: str) -> None:
@@ -221,10 +271,10 @@ class Catalogue:
             self.faults.append(one)
 
     def _incarnation(self, name: IncarnationName) -> Incarnation | None:
-        """From the first of its two documents that is whole."""
+        """From the first of its documents that is whole."""
         for document in INCARNATIONS:
             path = f"{name}/{document}"
-            found = self._document(path)
+            found = self.document(path)
             if found is None:
                 continue
             try:
@@ -237,13 +287,17 @@ class Catalogue:
             self.fault(path, "it belongs to another incarnation")
         return None
 
-    def _document(self, name: str, missing: str = "it is missing") -> dict[str, Any] | None:
-        try:
-            return unsealed(self.drive.read(name))
-        except Damaged as damage:
-            self.fault(name, str(damage))
-        except DriveError as error:
-            self.fault(name, missing if not self.drive.exists(name) else str(error))
+    def document(self, name: str, missing: str = "it is missing") -> dict[str, Any] | None:
+        """The first whole document that stands for ``name``."""
+        what = missing
+        for version in self.listing.versions(name):
+            try:
+                return unsealed(self.drive.read(version))
+            except Damaged as damage:
+                what = str(damage)
+            except DriveError as error:
+                what = str(error)
+        self.fault(name, what)
         return None
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 SEAL = "seal"
@@ -42,7 +42,10 @@ def _canonical(document: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True)
 class WalRange:
-    """The bytes ``start`` to ``end`` of timeline ``timeline``, written by ``incarnation`` at ``time`` (epoch, s)."""
+    """The bytes ``start`` to ``end`` of timeline ``timeline``, written by ``incarnation`` at ``time`` (epoch, s).
+
+    ``lag`` is how long (s) they may have waited for that; None if it was not measured.
+    """
 
     incarnation: str
     system: str
@@ -50,6 +53,10 @@ class WalRange:
     start: int
     end: int
     time: float
+    lag: float | None = None
+
+
+WAL_FIELDS = {one.name for one in fields(WalRange)}  # a header may say more: later versions do
 
 
 def packed(described: WalRange, raw: bytes) -> bytes:
@@ -57,7 +64,7 @@ def packed(described: WalRange, raw: bytes) -> bytes:
     body = zlib.compress(raw, COMPRESSION)
     header = {
         "incarnation": described.incarnation, "system": described.system, "timeline": described.timeline,
-        "start": described.start, "end": described.end, "time": described.time,
+        "start": described.start, "end": described.end, "time": described.time, "lag": described.lag,
         "sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(body),
     }  # fmt: skip
     return json.dumps(header).encode() + b"\n" + body
@@ -73,7 +80,7 @@ def unpacked(data: bytes) -> tuple[WalRange, bytes]:
     try:
         header = json.loads(line)
         size, digest = header.pop("bytes"), header.pop("sha256")
-        described = WalRange(**header)
+        described = WalRange(**{name: header[name] for name in header if name in WAL_FIELDS})
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Damaged("its header cannot be read") from None
     if len(body) != size:

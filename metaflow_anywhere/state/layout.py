@@ -5,6 +5,7 @@ inc-<sequence>-<owner>/INC.json, INC2.json   one incarnation: one life of the da
 inc-.../base-<start>/base.tar.gz, backup_manifest, MANIFEST.json (last; names the base it builds on)
 inc-.../wal/<timeline>-<start>-<end>.w1      a range of the write-ahead log; .w2 holds many .w1, .w3 many .w2
 inc-.../CLEAN-<end>.json                     the database was stopped, and all of its log is here
+inc-.../OPEN-<end>.json                      it was started again after that, so that the log may go on
 inc-.../FENCED.json                          its writer has seen that another took over, and is stopping
 snap-<utc>-<name>/                           a base that is kept until it is deleted, with SNAPSHOT.json
 dump/<utc>.dump, <utc>.json                  a logical dump, and its digest
@@ -24,7 +25,9 @@ DUMPS = "dump"
 _INCARNATION = re.compile(r"inc-(\d{6,})-([0-9a-f]{8})")
 _BASE = re.compile(r"base-([0-9A-F]{16})")
 _WAL = re.compile(r"([0-9A-F]{8})-([0-9A-F]{16})-([0-9A-F]{16})\.w([123])")
-_CLEAN = re.compile(r"CLEAN-([0-9A-F]{16})\.json")
+_MARK = re.compile(r"(CLEAN|OPEN)-([0-9A-F]{16})\.json")
+_NUMBERED = re.compile(r"(.+?) \(\d+\)((?:\.[A-Za-z0-9]+)?)")
+_HALF = re.compile(r"\.(.+)\.\d+\.tmp")
 _SNAPSHOT = re.compile(r"snap-(\d{8}T\d{6}Z)-([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
@@ -85,10 +88,33 @@ def clean_name(end: int) -> str:
     return f"CLEAN-{end:016X}.json"
 
 
+def opened_name(end: int) -> str:
+    """The file that says that the database was started again after it had been stopped at ``end``."""
+    return f"OPEN-{end:016X}.json"
+
+
 def clean_end(name: str) -> int | None:
-    """The other way; None if ``name`` is something else."""
-    found = _CLEAN.fullmatch(name)
-    return int(found[1], 16) if found else None
+    """The position in the name of a CLEAN file; None if ``name`` is something else."""
+    found = _MARK.fullmatch(name)
+    return int(found[2], 16) if found and found[1] == "CLEAN" else None
+
+
+def opened_end(name: str) -> int | None:
+    """The position in the name of an OPEN file; None if ``name`` is something else."""
+    found = _MARK.fullmatch(name)
+    return int(found[2], 16) if found and found[1] == "OPEN" else None
+
+
+def plain(entry: str) -> str:
+    """What an entry of a folder stands for: cloud drives show ``X.w1`` as ``X (1).w1``, and may take a rename back.
+
+    >>> plain("00000001-A-B (2).w1"), plain(".INC.json.4711.tmp"), plain("inc-000001-0badcafe (1)"), plain("LEASE.json")
+    ('00000001-A-B.w1', 'INC.json', 'inc-000001-0badcafe', 'LEASE.json')
+    """
+    half = _HALF.fullmatch(entry)
+    name = half[1] if half else entry
+    numbered = _NUMBERED.fullmatch(name)
+    return numbered[1] + numbered[2] if numbered else name
 
 
 def snapshot_folder(utc: str, name: str) -> str:

@@ -70,7 +70,7 @@ def rebuild(
     check_room(data, weight)
     upon = f" and {len(chain) - 1} that it builds on" if len(chain) > 1 else ""
     say(f"unpacking the base of {clock(way.base.time)}{upon} ({weight / 1e6:.1f} MB)")
-    unpack_chain(programs, [catalogue.drive.root / one.folder for one in chain], data)
+    unpack_chain(programs, [_files(catalogue, one.folder) for one in chain], data)
     with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.log-") as name:
         folder = Path(name)
         if programs.account:
@@ -167,20 +167,35 @@ def check(conninfo: str) -> str:
     return f"{count} indexes checked{' against their tables' if thorough else ''}"
 
 
-def unpack_chain(programs: Programs, folders: list[Path], data: Path) -> None:
-    """The bases in ``folders``, a full one first, put together as the data directory ``data``, which is verified by
+@dataclass(frozen=True)
+class BaseFiles:
+    """Where the two files of a base are."""
+
+    archive: Path
+    manifest: Path
+
+
+def _files(catalogue: Catalogue, folder: str) -> BaseFiles:
+    archive, manifest = (
+        catalogue.drive.root / catalogue.file(f"{folder}/{name}") for name in (ARCHIVE, POSTGRES_MANIFEST)
+    )
+    return BaseFiles(archive, manifest)
+
+
+def unpack_chain(programs: Programs, bases: list[BaseFiles], data: Path) -> None:
+    """The ``bases``, a full one first, put together as the data directory ``data``, which is verified by
     PostgreSQL's own manifest. Raises Unusable."""
-    if len(folders) == 1:
-        unpack(programs, folders[0], data)
+    if len(bases) == 1:
+        unpack(programs, bases[0], data)
     else:
         with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.chain-") as name:
             data.mkdir(mode=0o700)
             if programs.account:
                 programs.account.owns(Path(name))
                 programs.account.owns(data)
-            steps = [Path(name) / str(number) for number in range(len(folders))]
-            for folder, step in zip(folders, steps, strict=True):
-                unpack(programs, folder, step)
+            steps = [Path(name) / str(number) for number in range(len(bases))]
+            for base, step in zip(bases, steps, strict=True):
+                unpack(programs, base, step)
             try:
                 programs.run(
                     "pg_combinebackup", "--link", "--no-sync", *steps, "-o", data, timeout=RECOVERY_SECONDS
@@ -194,19 +209,19 @@ def unpack_chain(programs: Programs, folders: list[Path], data: Path) -> None:
     (data / POSTGRES_MANIFEST).unlink()
 
 
-def unpack(programs: Programs, folder: Path, data: Path) -> None:
-    """The files of the base in ``folder`` and its manifest, in the new folder ``data``. Raises Unusable."""
+def unpack(programs: Programs, base: BaseFiles, data: Path) -> None:
+    """The files of ``base`` and its manifest, in the new folder ``data``. Raises Unusable."""
     try:
         data.mkdir(parents=True, mode=0o700)
         if programs.account:
             programs.account.owns(data)
         manifest = data / POSTGRES_MANIFEST
-        shutil.copyfile(folder / POSTGRES_MANIFEST, manifest)
+        shutil.copyfile(base.manifest, manifest)
         who = programs.account
         if who:
             who.owns(manifest)
         demoted: dict[str, object] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
-        with (folder / ARCHIVE).open("rb") as archive:  # opened by us: a mounted drive is often closed to others
+        with base.archive.open("rb") as archive:  # opened by us: a mounted drive is often closed to others
             done = subprocess.run(
                 ["tar", "-xzf", "-", "-C", str(data)], stdin=archive, cwd="/", capture_output=True, text=True,
                 check=False, **demoted,

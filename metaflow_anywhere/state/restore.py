@@ -252,6 +252,7 @@ def _await_handover(drive: Drive, newest: Incarnation | None, seconds: float, sa
         time.sleep(0.05)
     say(f"{newest.host} is stopping its database, since we take over")
     while time.monotonic() < deadline:
+        catalogue = Catalogue(drive)
         clean = catalogue.clean_end(newest)
         if clean is not None and clean >= max(name.end for name in catalogue.wal(newest)):
             return

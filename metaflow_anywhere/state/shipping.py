@@ -59,17 +59,37 @@ class Shipper:
     position: int
     merge_at: int = MERGE_AT
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=OVERLAP_RANGES))  # start, and when
+    _caught_up: float | None = None  # when (monotonic, s) nothing was left to ship, for the last time
+    _last_put: float = 0.0  # how long the range before took
+    _last_lag: float | None = None
+
+    def saw(self, end: int) -> None:
+        """The database's log ended at ``end`` just now; tells later how long what is newer had to wait."""
+        if end <= self.position:
+            self._caught_up = time.monotonic()
 
     def ship(self, upto: int) -> int:
         """Write the next range, at most to ``upto``; returns how many new bytes it has. Raises DriveError, LogGone."""
         end = min(upto, self.position + LARGEST_RANGE_BYTES)
         if end <= self.position:
             return 0
-        start = self._repeated_from()
-        self._write(start, end, read_log(self.data, self.one, start, end))
+        start, began = self._repeated_from(), time.monotonic()
+        self._last_lag = self._lag(began)
+        self._write(start, end, self.read(start, end), lag=self._last_lag)
+        self._last_put = time.monotonic() - began
         self.recent.append((self.position, time.monotonic()))
         shipped, self.position = end - self.position, end
+        if end == upto:
+            self._caught_up = began  # what came since then is newer
         return shipped
+
+    def _lag(self, now: float) -> float | None:
+        """How long the oldest of what is to be written waited, and will until it is; None if that is not known."""
+        return None if self._caught_up is None else now - self._caught_up + self._last_put
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes of the database's log. Raises LogGone."""
+        return read_log(self.data, self.one, start, end)
 
     def _repeated_from(self) -> int:
         """Where the next range begins."""
@@ -99,10 +119,10 @@ class Shipper:
                 continue
             start, end = run[0].start, run[-1].end
             try:
-                raw = read_log(self.data, self.one, start, end)
+                raw = self.read(start, end)
             except LogGone:
                 continue
-            return self._write(start, end, raw, level + 1)
+            return self._write(start, end, raw, level + 1, self._last_lag)
         return None
 
     def merge_floor(self, present: list[WalName]) -> int:
@@ -125,8 +145,8 @@ class Shipper:
             run.append(name)
         return run
 
-    def _write(self, start: int, end: int, raw: bytes, level: int = 1) -> WalName:
+    def _write(self, start: int, end: int, raw: bytes, level: int = 1, lag: float | None = None) -> WalName:
         name = WalName(self.one.timeline, start, end, level)
-        described = WalRange(str(self.one.name), self.one.system, self.one.timeline, start, end, time.time())
+        described = WalRange(str(self.one.name), self.one.system, self.one.timeline, start, end, time.time(), lag)
         self.drive.put(f"{self.one.name}/wal/{name}", packed(described, raw))
         return name

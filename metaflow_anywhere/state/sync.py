@@ -150,6 +150,7 @@ class Sync:
     def _ship(self) -> None:
         shipper = self.shipper or self._begin()
         end = self.server.flushed()
+        shipper.saw(end)
         waiting_since, enough = time.monotonic(), 0
         while end - shipper.position > enough and self.fenced is None:
             self.reporter.tell(behind_bytes=end - shipper.position, position=shipper.position)
