@@ -18,7 +18,7 @@ from invoke import Context, Task
 from metaflow_anywhere.graph.face import OptionalPositional
 from metaflow_anywhere.graph.tasks import Goal, StageTask
 from metaflow_anywhere.hints import command, remember_typed
-from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError, resolve
+from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Stage
@@ -76,10 +76,10 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
             from metaflow_anywhere.stack import Stack
 
             given = {name: options.pop(name, None) for name in OPTIONS}
-            remember_typed(before_verb(c), pairs(given), sys.argv)
+            settings = settings_of(c, given)
             if wants_remainder:
                 options["remainder"] = getattr(c, "remainder", "")
-            return body(Stack(settings_of(c, given)), *args, **options)
+            return body(Stack(settings), *args, **options)
 
         shown = [one for one in own if one.name != "remainder"]
         with_stack.__signature__ = inspect.Signature([context, *shown, *common])  # type: ignore[attr-defined]
@@ -102,7 +102,32 @@ def pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def settings_of(c: Context, given: dict[str, Any]) -> Settings:
-    """The settings, resolved from Invoke's configuration levels, the environment, and the options ``given``."""
+    """The settings of the stack that is meant, from Invoke's configuration levels, the environment, and the options
+    ``given``. How it was found is told on standard error, once: standard output may be evaluated by a shell.
+    """
+    asked = getattr(c, "asked_for", None)
+    brings_up = isinstance(asked, Goal) and not asked.undoes
+    typed = pairs(given)
+    found_before: dict[Any, Settings] = getattr(c, "found_before", {})
+    key = (asked, *typed)
+    if key not in found_before:  # once for all stages of a run
+        from metaflow_anywhere.stack import meant
+
+        remember_typed(before_verb(c), typed, sys.argv)
+        files, options, late = given_by(c, given)
+        found = meant.find(
+            files, options, late, adopts=not brings_up, changes=brings_up or isinstance(asked, StageTask)
+        )
+        if found.settings.origins["root"] == meant.ONLY_ONE:
+            remember_typed(before_verb(c), [("root", str(found.settings.root)), *typed], sys.argv)
+        for note in found.notes:
+            print(f"note: {note}", file=sys.stderr)
+        found_before[key] = found.settings
+    return found_before[key]
+
+
+def given_by(c: Context, given: Mapping[str, Any]) -> tuple[list[Layer], dict[str, Any], list[Layer]]:
+    """What was given: the layers of Invoke's files, the options, and the layers of a file given by ``invoke -f``."""
     options = {name: value for name, value in given.items() if name != "set"}
     for pair in given.get("set") or []:
         name, equals, value = pair.partition("=")
@@ -110,7 +135,7 @@ def settings_of(c: Context, given: dict[str, Any]) -> Settings:
             raise SettingsError(f"--set {pair}: a setting is given as name=value", run=command("settings"))
         options[name.replace("-", "_")] = value
     files, late = (_layers(c.config, names) for names in (("system", "user", "project"), ("runtime",)))
-    return resolve(files, options, late_files=late)
+    return files, options, late
 
 
 def _layers(config: Any, names: Sequence[str]) -> list[Layer]:

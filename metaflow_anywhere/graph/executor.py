@@ -51,11 +51,16 @@ class GraphExecutor(Executor):
         return call.task(self.context_for(call), *call.args, **call.kwargs)
 
     def context_for(self, call: Call) -> Context:
-        """A context as Invoke makes it, and with the words after ``--`` as its ``remainder``."""
+        """A context as Invoke makes it, and with what a body may want to know of the whole command line.
+
+        ``remainder``: the words after ``--``; ``asked_for``: the task; ``found_before``: room for what holds for all
+        stages of a run.
+        """
         self.config.load_collection(self.collection.configuration(call.called_as))
         self.config.load_shell_env()
         context = Context(config=self.config)  # Call.make_context takes other arguments from Invoke 3 on
-        context._set(remainder=getattr(self.core, "remainder", "") or "")
+        context._set(remainder=getattr(self.core, "remainder", "") or "", asked_for=call.task)
+        context._set(found_before=self.__dict__.setdefault("found_before", {}))
         return context
 
     def bind(self, call: Call, stages: dict[str, StageTask]) -> dict[str, Stage]:

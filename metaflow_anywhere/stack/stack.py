@@ -17,6 +17,7 @@ from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
+from metaflow_anywhere.register import remember
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
@@ -50,7 +51,7 @@ class Stack:
         self.drive = Drive(settings.root / MIRROR)
         self.datastore_copy = settings.root / "datastore"
         self.log_copies = settings.root / "logs"
-        self.supervisor = Supervisor(settings.stack_id, self.folder, settings.log_dir, settings.run_dir)
+        self.supervisor = Supervisor.of(settings)
 
     def log(self, program: str) -> Path:
         """The log of ``program``."""
@@ -291,5 +292,13 @@ class Stack:
         ]  # fmt: skip
 
     def ensure_supervisor(self, progress: Progress) -> None:
-        """Have a supervisor that knows all programs as they are now."""
+        """Have a supervisor that knows all programs as they are now; what they are is remembered for later commands."""
         self.supervisor.ensure(self.all_programs, progress)
+        self.remember()
+
+    def remember(self) -> None:
+        """Have later commands find this stack as it is. Raises AnywhereError."""
+        try:
+            remember(self.settings)
+        except OSError as error:
+            raise AnywhereError("what the stack was brought up with cannot be written", why=reason(error)) from error

@@ -24,6 +24,7 @@ from typing import Any
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.later import psutil
+from metaflow_anywhere.settings import Settings
 
 STACK_VARIABLE = "METAFLOW_ANYWHERE_STACK"  # in every program's environment, so that orphans can be told
 FINGERPRINT_VARIABLE = "METAFLOW_ANYWHERE_FINGERPRINT"
@@ -81,6 +82,11 @@ class Supervisor:
         self.socket = sockets / "supervisor.sock"
         self.configuration = folder / "supervisord.conf"
         self.log = logs / "supervisord.log"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Supervisor:
+        """The supervisor of the stack that ``settings`` describe."""
+        return cls(settings.stack_id, settings.stack_dir, settings.log_dir, settings.run_dir)
 
     # ---- asking
 

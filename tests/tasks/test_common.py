@@ -25,6 +25,7 @@ def context(folder: Path, project: str = "", given: str = "") -> Context:
 @pytest.fixture(autouse=True)
 def nothing_else_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MF_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("MF_STATE_DIR", str(tmp_path / "state"))
     for name in ("MF_PORT", "MF_METADATA_PORT"):
         monkeypatch.delenv(name, raising=False)
 
