@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ OFFICIAL_COLUMNS = {
     "metadata_v3": {"id", "flow_id", "run_number", "run_id", "step_name", "task_id", "task_name", "field_name"},
     "artifact_v3": {"flow_id", "run_number", "run_id", "step_name", "task_id", "task_name", "attempt_id", "name"},
 }
+OWN_TABLES = ("schema_steps", "datastores")  # of the schema anywhere: what is worth carrying elsewhere
 RECORD = """
     CREATE SCHEMA IF NOT EXISTS anywhere;
     CREATE TABLE IF NOT EXISTS anywhere.schema_steps (
@@ -80,18 +81,14 @@ def pending(connection: psycopg.Connection[Any]) -> list[Migration]:
     recorded = _recorded(connection)
     wanted = steps[-1].version
     current = max(recorded, default=0)
-    if current > wanted:
-        raise SchemaError(
-            f"the database has schema version {current}, and this program knows versions up to {wanted}: "
-            "it was used by a newer release"
-        )
+    require_known(current)
     for step in steps:
         if step.version in recorded and recorded[step.version] != step.checksum:
             raise SchemaError(
                 f"step {step.version} ({step.name}) is not the file that was applied to the database (now at schema "
                 f"version {current}, wanted {wanted}): a released step must not be edited"
             )
-    if not recorded and _is_official(connection, wanted):
+    if not recorded and _is_official(connection):
         return steps[OFFICIAL_STEPS:]
     return [step for step in steps if step.version not in recorded]
 
@@ -156,7 +153,7 @@ def _record(connection: psycopg.Connection[Any], step: Migration, *, adopted: bo
     )
 
 
-def _is_official(connection: psycopg.Connection[Any], wanted: int) -> bool:
+def _is_official(connection: psycopg.Connection[Any]) -> bool:
     """Whether the tables are there without a record of ours. Raises SchemaError if they are of an older release."""
     found: dict[str, set[str]] = {}
     for table, column in connection.execute(
@@ -167,12 +164,28 @@ def _is_official(connection: psycopg.Connection[Any], wanted: int) -> bool:
         found.setdefault(table, set()).add(column)
     if not found:
         return False
+    require_columns(found)
+    return True
+
+
+def require_known(version: int) -> None:
+    """Raise SchemaError if a database with this version of the schema was used by a newer release."""
+    wanted = available()[-1].version
+    if version > wanted:
+        raise SchemaError(
+            f"the database has schema version {version}, and this program knows versions up to {wanted}: "
+            "it was used by a newer release"
+        )
+
+
+def require_columns(found: Mapping[str, set[str]]) -> None:
+    """Raise SchemaError if the tables, with these columns, are of an older release of the official service."""
     missing = [
         f"{table}.{name}" for table, names in OFFICIAL_COLUMNS.items() for name in names - found.get(table, set())
     ]
     if missing:
         raise SchemaError(
             f"the database has tables of an older official service, without {', '.join(sorted(missing))} "
-            f"(schema version unknown, wanted {wanted}): let the official migrations bring it to release 2.5 first"
+            f"(schema version unknown, wanted {available()[-1].version}): "
+            "let the official migrations bring it to release 2.5 first"
         )
-    return True

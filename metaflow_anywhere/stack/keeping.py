@@ -12,11 +12,13 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from metaflow_anywhere.database import official, schema
+from metaflow_anywhere.database.incoming import bring_rows
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import again, command
 from metaflow_anywhere.postgres import Cluster
 from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.stages import ensure_role_and_database
@@ -28,6 +30,7 @@ from metaflow_anywhere.state.lease import take_lease
 from metaflow_anywhere.state.life import write_life
 from metaflow_anywhere.state.portable import export_database, load
 from metaflow_anywhere.state.restore import look, make_workplace, move_aside
+from metaflow_anywhere.state.scratch import scratch_database
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.snapshots import (
     Snapshot,
@@ -149,29 +152,37 @@ def read_file(stack: Stack, file: Path, progress: Progress, *, replace: bool = F
 
 
 def _build(stack: Stack, cluster: Cluster, file: Path, progress: Progress) -> tuple[Incarnation, dict[str, int]]:
-    cluster.create(stack.settings.state_dir)
-    log = stack.log("import")
-    with cluster.private_server(log) as conninfo:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+    programs, templates, log = stack.programs_of_postgres, stack.settings.state_dir, stack.log("import")
+    cluster.create(templates)
+    with (
+        scratch_database(programs, templates, cluster.data.with_name("scratch"), log) as theirs,
+        cluster.private_server(log) as conninfo,
+    ):
+        with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
             ensure_role_and_database(connection, stack.passwords())
         ours = make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
         progress.say(f"loading {file}")
-        load(stack.programs_of_postgres, ours, file)
-        with psycopg.connect(ours, autocommit=True) as connection:
-            try:
-                official.require_tables(connection)
-                schema.apply(connection, progress.say)
-                official.settle(connection)
-            except official.NotMetaflow as error:
-                raise AnywhereError(f"{file} is not a database of a metadata service", why=str(error)) from error
-            except schema.SchemaError as error:
-                raise AnywhereError(f"{file} cannot be brought to this version", why=str(error)) from error
+        load(programs, theirs, file, [*official.TABLES, *schema.OWN_TABLES])
+        _bring_rows(theirs, ours, file, progress)
         rows = count_rows(ours)
         server = Server(conninfo)
         name = take_lease(stack.drive).holder
         one = begin(server, cluster.data, name, catalogue=Catalogue(stack.drive), parent=None)
         server.close()
     return one, rows
+
+
+def _bring_rows(theirs: str, ours: str, file: Path, progress: Progress) -> None:
+    with psycopg.connect(theirs, autocommit=True) as source, psycopg.connect(ours, autocommit=True) as target:
+        try:
+            schema.apply(target)
+            bring_rows(source, target, progress.say)
+        except official.NotMetaflow as error:
+            raise AnywhereError(f"{file} is not a database of a metadata service", why=str(error)) from error
+        except schema.SchemaError as error:
+            raise AnywhereError(f"{file} cannot be brought to this version", why=str(error)) from error
+        except psycopg.Error as error:
+            raise AnywhereError(f"{file} cannot be brought in", why=str(error).strip().splitlines()[0]) from error
 
 
 def _require_nothing_to_lose(stack: Stack) -> None:
@@ -188,8 +199,8 @@ def _require_nothing_to_lose(stack: Stack) -> None:
 
 def _runs(conninfo: str) -> int:
     try:
-        with psycopg.connect(conninfo) as connection:
-            row = connection.execute("SELECT count(*) FROM runs_v3").fetchone()
+        with psycopg.connect(guarded(conninfo)) as connection:
+            row = connection.execute("SELECT count(*) FROM public.runs_v3").fetchone()
             return int(row[0]) if row else 0
     except psycopg.Error:
         return 0  # no such table, or no such database: nothing was ever recorded

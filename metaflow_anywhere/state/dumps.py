@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.layout import DUMPS
@@ -32,7 +33,7 @@ def dump_database(programs: Programs, conninfo: str, file: Path, level: int = 1)
     """``pg_dump``'s custom format of the database in ``conninfo``, compressed. Raises ProgramFailed."""
     ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None  # who may read the password's file
     programs.run(
-        "pg_dump", "-d", conninfo, "-Fc", f"-Z{level}", "-f", file, timeout=DUMP_SECONDS, account=ourselves
+        "pg_dump", "-d", guarded(conninfo), "-Fc", f"-Z{level}", "-f", file, timeout=DUMP_SECONDS, account=ourselves
     )  # fmt: skip
 
 

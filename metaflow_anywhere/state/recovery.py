@@ -16,6 +16,7 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.ways import Log, Way, collect
@@ -24,8 +25,9 @@ Say = Callable[[str], None]
 RECOVERY_SECONDS = 3600.0
 TOO_EARLY = "recovery ended before configured recovery target was reached"
 EVERY_INDEX = """
-SELECT c.oid::regclass::text, bt_index_check(index => c.oid, heapallindexed => %s)::text
-FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am a ON a.oid = c.relam
+SELECT c.oid::regclass::text, pg_catalog.bt_index_check(index => c.oid, heapallindexed => %s)::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+JOIN pg_catalog.pg_am a ON a.oid = c.relam
 WHERE a.amname = 'btree' AND c.relpersistence = 'p' AND c.relkind = 'i' AND i.indisready AND i.indisvalid
 """
 LARGEST_THOROUGH_BYTES = 256 << 20  # above, the check that every row is in its index would double a restore's time
@@ -152,14 +154,18 @@ def check(conninfo: str) -> str:
     """
     count, thorough = 0, True
     try:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
             rows = connection.execute(
-                "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datallowconn AND NOT datistemplate"
+                "SELECT datname, pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database"
+                " WHERE datallowconn AND NOT datistemplate"
             ).fetchall()
         for name, size in rows:
             thorough = size <= LARGEST_THOROUGH_BYTES
-            with psycopg.connect(conninfo, dbname=name) as connection:
-                connection.execute("CREATE EXTENSION IF NOT EXISTS amcheck")
+            with psycopg.connect(guarded(conninfo, dbname=name)) as connection:
+                connection.execute(
+                    "DROP EXTENSION IF EXISTS amcheck CASCADE"
+                )  # in whatever schema, of others' functions
+                connection.execute("CREATE EXTENSION amcheck WITH SCHEMA pg_catalog")
                 count += len(connection.execute(EVERY_INDEX, [thorough]).fetchall())
                 connection.rollback()
     except psycopg.Error as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_anywhere.later import psycopg
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.lsn import Segments, format_lsn, parse_lsn
 
 SLOT = "anywhere_mirror"  # holds back the log that is not mirrored yet; bounded by max_slot_wal_keep_size
@@ -79,7 +80,7 @@ class Server:
     def _row(self, query: str, *values: object) -> tuple[Any, ...]:
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=1)
+                self._connection = psycopg.connect(guarded(self.conninfo), autocommit=True, prepare_threshold=1)
             row = self._connection.execute(query.encode(), values).fetchone()
         except psycopg.Error as error:
             self.close()

@@ -14,6 +14,7 @@ from psycopg import sql
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import publish_base, take_base
 from metaflow_anywhere.state.catalogue import Base, Catalogue
 from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
@@ -23,7 +24,7 @@ from metaflow_anywhere.state.server import Server
 
 VERIFIED = "VERIFIED-"
 EVERY_TABLE = """
-SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1, 2
 """
@@ -55,11 +56,11 @@ class Snapshot:
 def count_rows(conninfo: str) -> dict[str, int]:
     """How many rows each table of the database in ``conninfo`` has, at one moment. Raises AnywhereError."""
     try:
-        with psycopg.connect(conninfo) as connection:
+        with psycopg.connect(guarded(conninfo)) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = {}
             for schema, table in connection.execute(EVERY_TABLE).fetchall():
-                count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
+                count = sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(sql.Identifier(schema, table))
                 row = connection.execute(count).fetchone()
                 found[f"{schema}.{table}"] = int(row[0]) if row else 0
             return found

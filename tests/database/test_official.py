@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
 
 from metaflow_anywhere.database import official, schema
+from metaflow_anywhere.database.incoming import bring_rows
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.portable import load
@@ -59,8 +61,9 @@ def ours(postgres_conninfo: str) -> Iterator[str]:
     yield make_conninfo(postgres_conninfo, dbname=OURS, user=ROLE)
 
 
-def rows(conninfo: str) -> Rows:
-    with psycopg.connect(conninfo) as connection:
+def by_name(conninfo: str) -> Rows:
+    """All rows: the order of columns is each database's own."""
+    with psycopg.connect(conninfo, row_factory=dict_row) as connection:
         return {
             name: connection.execute(
                 f'SELECT * FROM public.{name} ORDER BY {name}::text COLLATE "C"'.encode()
@@ -69,33 +72,33 @@ def rows(conninfo: str) -> Rows:
         }
 
 
-def take_over(conninfo: str) -> None:
-    """What an import does after the dump is loaded."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        official.require_tables(connection)
-        schema.apply(connection)
-        official.settle(connection)
+def take_over(theirs: str, empty: str) -> str:
+    """What an import does after the dump is loaded: its rows go into a new database of ours; returns that."""
+    with psycopg.connect(theirs, autocommit=True) as source, psycopg.connect(empty, autocommit=True) as target:
+        schema.apply(target)
+        bring_rows(source, target)
+    return empty
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_row_comes_in(
-    kind: str, ours: str, theirs: str, dump_in: Callable[[str], Path], postgres_programs: Programs
+    kind: str, ours: str, empty: str, theirs: str, dump_in: Callable[[str], Path], postgres_programs: Programs
 ) -> None:
-    load(postgres_programs, ours, dump_in(kind))
-    take_over(ours)
-    assert rows(ours) == rows(theirs)
-    assert LONG_VALUE in {row[6] for row in rows(ours)["metadata_v3"]}
+    load(postgres_programs, ours, dump_in(kind), official.TABLES)
+    home = take_over(ours, empty)
+    assert by_name(home) == by_name(theirs)
+    assert LONG_VALUE in {row["value"] for row in by_name(home)["metadata_v3"]}
 
 
 def test_numbers_go_on_even_if_the_dump_does_not_say_where(
-    ours: str, dump_in: Callable[[str], Path], postgres_programs: Programs, tmp_path: Path
+    ours: str, empty: str, dump_in: Callable[[str], Path], postgres_programs: Programs, tmp_path: Path
 ) -> None:
     lines = dump_in("plain").read_text().splitlines(keepends=True)
     file = tmp_path / "without.sql"
     file.write_text("".join(line for line in lines if "setval(" not in line))
-    load(postgres_programs, ours, file)
-    take_over(ours)
-    with psycopg.connect(ours) as connection:
+    load(postgres_programs, ours, file, official.TABLES)
+    home = take_over(ours, empty)
+    with psycopg.connect(home) as connection:
         run = connection.execute(
             "INSERT INTO runs_v3 (flow_id, ts_epoch) VALUES ('Official0', 1) RETURNING run_number"
         ).fetchone()
@@ -110,13 +113,13 @@ def test_numbers_go_on_even_if_the_dump_does_not_say_where(
 
 
 def test_numbers_that_were_used_up_are_not_given_again(
-    ours: str, dump_in: Callable[[str], Path], postgres_programs: Programs
+    ours: str, empty: str, dump_in: Callable[[str], Path], postgres_programs: Programs
 ) -> None:
-    load(postgres_programs, ours, dump_in("plain"))
+    load(postgres_programs, ours, dump_in("plain"), official.TABLES)
     with psycopg.connect(ours, autocommit=True) as connection:
         connection.execute("SELECT setval('runs_v3_run_number_seq', 500)")
-    take_over(ours)
-    with psycopg.connect(ours) as connection:
+    home = take_over(ours, empty)
+    with psycopg.connect(home) as connection:
         row = connection.execute(
             "INSERT INTO runs_v3 (flow_id, ts_epoch) VALUES ('Official0', 1) RETURNING run_number"
         ).fetchone()
@@ -124,18 +127,18 @@ def test_numbers_that_were_used_up_are_not_given_again(
 
 
 def test_the_triggers_of_an_official_ui_backend_are_in_nobodys_way(
-    ours: str, dump_in: Callable[[str], Path], postgres_programs: Programs
+    ours: str, empty: str, dump_in: Callable[[str], Path], postgres_programs: Programs
 ) -> None:
     """A value of nine kilobytes, which they cannot notify anybody of."""
-    load(postgres_programs, ours, dump_in("custom"))
+    load(postgres_programs, ours, dump_in("plain"), official.TABLES)
     insert = (
         "INSERT INTO metadata_v3 (flow_id, run_number, step_name, task_id, field_name, value, type, ts_epoch)"
         " VALUES ('Official1', 1, 'start', 1, 'attempt', %s, 'attempt', 1)"
     )
     with psycopg.connect(ours) as connection, pytest.raises(psycopg.errors.InvalidParameterValue):
         connection.execute(insert, [LONG_VALUE])
-    take_over(ours)
-    with psycopg.connect(ours) as connection:
+    home = take_over(ours, empty)
+    with psycopg.connect(home) as connection:
         connection.execute(insert, [LONG_VALUE])
         names = connection.execute("SELECT DISTINCT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall()
     assert all(name.startswith("anywhere_") for (name,) in names)
@@ -151,7 +154,7 @@ def test_a_dump_that_is_cut_off_anywhere_leaves_nothing(
         file = tmp_path / "cut.sql"
         file.write_bytes(whole[:length])
         with pytest.raises(AnywhereError, match="cannot be loaded"):
-            load(postgres_programs, ours, file)
+            load(postgres_programs, ours, file, official.TABLES)
         with psycopg.connect(ours, autocommit=True) as connection, pytest.raises(official.NotMetaflow):
             official.require_tables(connection)
 
@@ -165,7 +168,7 @@ def test_a_binary_dump_that_is_cut_off_is_refused(
         file = tmp_path / "cut"
         file.write_bytes(whole[: len(whole) * part // 4])
         with pytest.raises(AnywhereError, match="cannot be loaded"):
-            load(postgres_programs, ours, file)
+            load(postgres_programs, ours, file, official.TABLES)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_what_is_no_dump_is_refused(content: bytes, ours: str, postgres_programs
     file = tmp_path / "garbage"
     file.write_bytes(content)
     with pytest.raises(AnywhereError, match="cannot be loaded"):
-        load(postgres_programs, ours, file)
+        load(postgres_programs, ours, file, official.TABLES)
 
 
 def test_a_dump_of_another_application_is_told_by_its_tables(
@@ -183,7 +186,7 @@ def test_a_dump_of_another_application_is_told_by_its_tables(
 ) -> None:
     file = tmp_path / "other.sql"
     file.write_text("CREATE TABLE public.auth_user (id int);\nCREATE TABLE public.orders (id int);\n")
-    load(postgres_programs, ours, file)
+    load(postgres_programs, ours, file, official.TABLES)
     with (
         psycopg.connect(ours, autocommit=True) as connection,
         pytest.raises(official.NotMetaflow, match="no table flows_v3 in it, but auth_user, orders"),

@@ -15,6 +15,7 @@ from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.later import psycopg, sql
 from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.mirror import flush_mirror
@@ -90,11 +91,10 @@ class InitSchema(StackStage):
 
     def _apply(self, conninfo: str, progress: Progress) -> None:
         passwords = self.stack.passwords()
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
             ensure_role_and_database(connection, passwords)
-        ours = psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE)
-        with psycopg.connect(ours, autocommit=True) as connection:
-            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(SERVICE_ROLE)))
+        ours = psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
+        with psycopg.connect(ours, autocommit=True) as connection:  # a trigger could undo a SET ROLE of the superuser
             try:
                 schema.apply(connection, progress.say)
             except schema.SchemaError as error:
