@@ -29,6 +29,7 @@ LONGEST_SOCKET_FOLDER = 80  # of the 107 bytes that a Unix socket's path may hav
 PROFILES = ("local", "colab", "remote")
 RUNTIMES = ("embedded", "udocker")
 TUNNELS = ("none",)
+YES, NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 
 
 class SettingsError(AnywhereError):
@@ -72,6 +73,13 @@ def _word(text: Any) -> str:
     return text
 
 
+def _flag(text: Any) -> bool:
+    word = str(text).strip().lower()
+    if word not in YES + NO:
+        raise ValueError("is neither yes nor no")
+    return word in YES
+
+
 def _one_of(words: tuple[str, ...]) -> Callable[[Any], str]:
     def parse(text: Any) -> str:
         if text not in words:
@@ -102,9 +110,14 @@ class Settings:
     state_dir: Path = _setting(
         "MF_STATE_DIR", _path, "what belongs to this machine: programs, sockets, logs, passwords"
     )
-    metadata_port: int = _setting("MF_METADATA_PORT", _port, "the metadata service, on loopback behind the proxy")
-    ui_metadata_port: int = _setting("MF_UI_METADATA_PORT", _port, "the UI backend, on loopback behind the proxy")
-    database_port: int = _setting("MF_DATABASE_PORT", _port, "PostgreSQL, on loopback")
+    expose_inner: bool = _setting(
+        "MF_EXPOSE_INNER", _flag, "open the ports below on loopback, for debugging; they bypass the proxy"
+    )
+    metadata_port: int = _setting("MF_METADATA_PORT", _port, "the metadata service, with expose_inner")
+    ui_metadata_port: int = _setting("MF_UI_METADATA_PORT", _port, "the UI backend, with expose_inner")
+    database_port: int = _setting(
+        "MF_DATABASE_PORT", _port, "PostgreSQL, with expose_inner; without, in its socket's name"
+    )
     client_user: str = _setting("METAFLOW_USER", _word, "the name under which flows run")
     database_password: str | None = _setting(
         "MF_METADATA_DB_PSWD", _word, "the database's password; one is generated if none is given", secret=True
@@ -289,6 +302,7 @@ DEFAULTS: Mapping[str, Default] = {
     "state_dir": _default_state,
     "pgdata_dir": _default_pgdata,
     "datastore_dir": lambda values, environ: (values["root"] / "datastore", ""),
+    "expose_inner": _always(False),
     "metadata_port": _always(8888),
     "ui_metadata_port": _always(8083),
     "database_port": _always(54320),

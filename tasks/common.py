@@ -28,8 +28,10 @@ OPTIONS = {
     "port": "the proxy's port (MF_PORT)",
     "runtime": "embedded or udocker (MF_RUNTIME)",
     "profile": "local, colab or remote; found automatically (MF_PROFILE)",
+    "expose_inner": "open the inner programs' ports on loopback, for debugging (MF_EXPOSE_INNER)",
     "set": "any other setting, as name=value; may be given several times",
 }
+FLAGS = ("expose_inner",)  # options without a value
 
 
 def stage(*, needs: Sequence[StageTask] = (), **keywords: Any) -> Callable[[Callable[..., Stage]], StageTask]:
@@ -69,13 +71,16 @@ def _decorator(klass: type[Task], **keywords: Any) -> Callable[[Callable[..., An
         own = list(inspect.signature(body).parameters.values())[1:]
         wants_remainder = any(one.name == "remainder" for one in own)
         context = inspect.Parameter("c", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        common = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in OPTIONS]
+        common = [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False if name in FLAGS else None)
+            for name in OPTIONS
+        ]
 
         @functools.wraps(body)
         def with_stack(c: Context, *args: Any, **options: Any) -> Any:
             from metaflow_anywhere.stack import Stack
 
-            given = {name: options.pop(name, None) for name in OPTIONS}
+            given = {name: options.pop(name, None) or None for name in OPTIONS}
             settings = settings_of(c, given)
             if wants_remainder:
                 options["remainder"] = getattr(c, "remainder", "")
@@ -97,7 +102,9 @@ def before_verb(c: Context) -> list[str]:
 
 def pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The options that were given, as names and values."""
-    named = [(name, str(value)) for name, value in given.items() if name != "set" and value is not None]
+    named = [
+        (name.replace("_", "-"), str(value)) for name, value in given.items() if name != "set" and value is not None
+    ]
     return [*named, *(("set", str(one)) for one in given.get("set") or [])]
 
 

@@ -46,13 +46,15 @@ def caddyfile(
     A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421, and requests that
     another site's page or a card makes in a browser are refused.
 
-    ``/service/`` goes to the metadata service at ``service`` (host:port), ``/api/`` and ``/ui_backend_service/`` to the
-    UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which goes to the Unix socket ``status``. All
-    else is the web UI, which the UI backend has below a prefix of its own. A request that meets a program in the middle
-    of a restart waits for it, and what fails all the same is told as 503 with Retry-After, which Metaflow's client
-    tries again (a plain 502 would end its flow); to a browser, by the page in ``pages`` that loads itself anew.
+    ``/service/`` goes to the metadata service at ``service`` (``unix/`` and a socket's path, or host:port), ``/api/``
+    and ``/ui_backend_service/`` to the UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which
+    goes to the Unix socket ``status``. All else is the web UI, which the UI backend has below a prefix of its own. A
+    request that meets a program in the middle of a restart waits for it, and what fails all the same is told as 503
+    with Retry-After, which Metaflow's client tries again (a plain 502 would end its flow); to a browser, by the page in
+    ``pages`` that loads itself anew.
     """
     hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
+    status_address = _quoted(f"unix/{status}")
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
     behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
     routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
@@ -92,7 +94,7 @@ def caddyfile(
     @status path {told}
     handle @status {{
         uri path_regexp ^{"|^".join(UI_PREFIXES)} ""
-        reverse_proxy unix/{status} {{
+        reverse_proxy {status_address} {{
             lb_try_duration {STATUS_RETRY_SECONDS}s
             lb_try_interval 50ms
         }}
@@ -112,7 +114,7 @@ def caddyfile(
             respond "the service behind this path is not answering; it is being restarted" 503
         }}
         handle {{
-            root * {pages}
+            root * {_quoted(str(pages))}
             rewrite * /{STARTING}
             header Retry-After 1
             header Cache-Control no-store
@@ -139,7 +141,7 @@ def _route(prefix: str, address: str) -> str:
         packed, seconds = "        encode zstd gzip\n", UI_RETRY_SECONDS
     return f"""    redir {prefix} {prefix}/ 308
     handle_path {prefix}/* {{
-{packed}        reverse_proxy {address} {{
+{packed}        reverse_proxy {_quoted(address)} {{
             lb_try_duration {seconds}s
             lb_try_interval 50ms
         }}
@@ -152,9 +154,15 @@ def _page(matcher: str, address: str, seconds: int) -> str:
     return f"""    handle {matcher}{{
         encode zstd gzip
         rewrite * {PAGE_PREFIX}{{uri}}
-        reverse_proxy {address} {{
+        reverse_proxy {_quoted(address)} {{
             lb_try_duration {seconds}s
             lb_try_interval 50ms
         }}
     }}
 """
+
+
+def _quoted(word: str) -> str:
+    """A word of a Caddyfile that may hold blanks and quotes."""
+    escaped = word.replace('"', '\\"')
+    return f'"{escaped}"'

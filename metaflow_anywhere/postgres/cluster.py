@@ -40,6 +40,8 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "password_encryption": "scram-sha-256",
     "shared_buffers": "64MB",
     "max_connections": "60",
+    "superuser_reserved_connections": "6",  # the mirror, snapshots and the way in for repairs
+    "reserved_connections": "30",  # the services' pools and feeds; other roles share what is left
     "log_destination": "stderr",
     "logging_collector": "off",
     "log_line_prefix": "%m [%p] %q%u@%d ",

@@ -19,7 +19,7 @@ from metaflow_anywhere.database.feed import PUBLISHES
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import AccessLog, listen
+from metaflow_anywhere.http import AccessLog, address, listen_all, serve_on
 from metaflow_anywhere.service.router import Router
 from metaflow_anywhere.service.routes import ROUTES
 from metaflow_anywhere.service.server import Server
@@ -34,6 +34,7 @@ Retry-After.
 ENVIRONMENT = """\
 environment:
   MF_METADATA_HOST, MF_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8080)
+  MF_METADATA_SOCKET                   a Unix socket to listen on in the place of a port (none)
   PATH_PREFIX                          serve everything under this path (none)
   MF_METADATA_DB_HOST                  the database's host, or the directory of its Unix socket (localhost)
   MF_METADATA_DB_PORT, _USER, _NAME    (5432, postgres, postgres)
@@ -56,11 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", help="the address to listen on")
     parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
+    parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port)
-        listening = listen(settings.host, settings.port)
+        settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port, options.socket)
+        listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -68,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
-    """Answer on ``listening`` until SIGTERM or SIGINT."""
+async def serve(settings: ServiceSettings, listening: Sequence[socket.socket]) -> None:
+    """Answer on all of ``listening`` until SIGTERM or SIGINT."""
     database = settings.database
     pool = Pool(
         database.conninfo,
@@ -84,12 +86,12 @@ async def serve(settings: ServiceSettings, listening: socket.socket) -> None:
     server = Server(Router(ROUTES, settings.prefix), pool, publisher, access_log)
     runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
     await runner.setup()
-    await web.SockSite(runner, listening).start()
+    await serve_on(runner, listening)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    host, port = listening.getsockname()[:2]
-    logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
+    for one in listening:
+        logging.info("listening on %s", address(one, settings.prefix))
     await stopping.wait()
     await runner.cleanup()
     await publisher.close()

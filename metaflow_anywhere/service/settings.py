@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from metaflow_anywhere.database.settings import DatabaseSettings, whole_number
 from metaflow_anywhere.http import path_prefix
@@ -15,19 +16,30 @@ class ServiceSettings:
 
     host: str
     port: int
+    socket: Path | None
+    tcp: bool
     prefix: str
     database: DatabaseSettings
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ServiceSettings:
-        """Read ``MF_METADATA_HOST``, ``MF_METADATA_PORT``, ``PATH_PREFIX`` and the database's. Raises SettingsError."""
+        """Read ``MF_METADATA_HOST``, ``_PORT``, ``_SOCKET``, ``PATH_PREFIX``, the database's. Raises SettingsError."""
+        unix = environment.get("MF_METADATA_SOCKET")
         return cls(
             host=environment.get("MF_METADATA_HOST") or "127.0.0.1",
             port=whole_number(environment, "MF_METADATA_PORT", default=8080, low=0, high=65535),
+            socket=Path(unix) if unix else None,
+            tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
         )
 
-    def at(self, host: str | None, port: int | None) -> ServiceSettings:
-        """The same with what the command line says in the environment's place."""
-        return replace(self, host=host or self.host, port=self.port if port is None else port)
+    def at(self, host: str | None, port: int | None, unix: str | None = None) -> ServiceSettings:
+        """The same with what the command line says in the environment's place; a socket and a port are both kept."""
+        return replace(
+            self,
+            host=host or self.host,
+            port=self.port if port is None else port,
+            socket=Path(unix) if unix else self.socket,
+            tcp=port is not None or host is not None or (self.tcp and not unix),
+        )

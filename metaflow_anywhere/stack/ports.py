@@ -1,4 +1,5 @@
-"""Which TCP ports the stack's programs listen on: those asked for, or others where nobody asked and they are taken."""
+"""Which TCP ports the stack's inner programs listen on where that is asked for (setting ``expose_inner``): the wanted
+ones, or others where nobody asked for a number and it is taken."""
 
 from __future__ import annotations
 
@@ -19,24 +20,31 @@ FLEXIBLE = {"database": "database_port", "service": "metadata_port", "ui": "ui_m
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of one stack, all on loopback."""
+    """The ports of one stack, all on loopback; None for a program that has none.
+
+    PostgreSQL has a number in any case: it is part of its socket's name.
+    """
 
     database: int
-    service: int
-    ui: int
+    service: int | None
+    ui: int | None
 
 
 def assign(settings: Settings, record: Path, *, running: bool) -> Ports:
     """The ports of this stack, written to ``record`` so that they stay while it runs and where they can afterwards.
 
     A port that was asked for is taken or is an error; a default moves aside if something else listens there.
+    Without ``expose_inner`` nothing listens, and nothing has to be free.
     """
     known = recorded(record)
-    found = {}
+    found: dict[str, int | None] = {}
     for name, setting in FLEXIBLE.items():
         wanted = int(getattr(settings, setting))
         before = getattr(known, name) if known else None
-        if running and before and (before == wanted or settings.is_default(setting)):
+        if not settings.expose_inner:
+            keep = running and before and settings.is_default(setting)
+            found[name] = None if name != "database" else before if keep else wanted
+        elif running and before and (before == wanted or settings.is_default(setting)):
             found[name] = before
         elif settings.is_default(setting):
             choices = [port for port in (before, wanted) if port]
@@ -44,7 +52,7 @@ def assign(settings: Settings, record: Path, *, running: bool) -> Ports:
         else:
             require_free(wanted, f"{name}, setting {setting}", f"{settings.origins[setting]}")
             found[name] = wanted
-    ports = Ports(**found)
+    ports = Ports(**found)  # type: ignore[arg-type]  # PostgreSQL has one
     if ports != known:
         half = record.with_name(f".{record.name}.new")
         half.write_text(json.dumps(asdict(ports)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaflow_anywhere.edge import IDENTITY_PATH, PAGE_PREFIX, SERVICE_PREFIX, UI_PREFIX
 from metaflow_anywhere.later import psycopg, requests
+from metaflow_anywhere.stack import asking
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.state.standing import Standing, read_standing
 
@@ -41,28 +44,28 @@ def ask_database(stack: Stack) -> str:
             version = connection.info.server_version
     except psycopg.Error as error:
         raise NoAnswer(_first_line(error)) from None
-    return f"PostgreSQL {version // 10000}.{version % 10000} on 127.0.0.1:{stack.ports.database}"
+    return f"PostgreSQL {version // 10000}.{version % 10000}{_also(stack, 'database')}"
 
 
 def ask_service(stack: Stack) -> str:
     """The metadata service's ping, and a query that it runs."""
-    _get(f"{stack.service_url}/healthcheck", "UP")
-    version = _get(f"{stack.service_url}/ping", "pong").headers.get("METADATA_SERVICE_VERSION", "?")
-    return f"metadata service {version} on 127.0.0.1:{stack.ports.service}"
+    _ask(stack.service_socket, "/healthcheck", "UP")
+    version = _ask(stack.service_socket, "/ping", "pong").headers.get("METADATA_SERVICE_VERSION", "?")
+    return f"metadata service {version}{_also(stack, 'service')}"
 
 
 def ask_ui(stack: Stack) -> str:
     """The UI backend's ping, its page, and a page of runs."""
-    _get(f"{stack.ui_url}/ping", "pong")
-    _get(f"{stack.ui_url}{PAGE_PREFIX}/", "Metaflow")
-    _get(f"{stack.ui_url}/runs?_limit=1", '"data"')
-    return f"UI backend on 127.0.0.1:{stack.ports.ui}"
+    _ask(stack.ui_socket, "/ping", "pong")
+    _ask(stack.ui_socket, f"{PAGE_PREFIX}/", "Metaflow")
+    _ask(stack.ui_socket, "/runs?_limit=1", '"data"')
+    return f"UI backend{_also(stack, 'ui')}"
 
 
 def ask_proxy(stack: Stack) -> str:
     """Each route through the proxy, and that the proxy is this stack's own."""
     identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
-    if identity != stack.settings.stack_id:
+    if identity != stack.identity:
         raise NoAnswer(f"another program answers on port {stack.settings.port}")
     _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}{UI_PREFIX}/ping", "pong")
@@ -112,6 +115,27 @@ QUESTIONS: dict[str, Callable[[Stack], str]] = {
     "proxy": ask_proxy,
     "sync": ask_sync,
 }
+
+
+def _also(stack: Stack, program: str) -> str:
+    """The port that ``program`` has besides its socket, in words."""
+    exposed = stack.exposed(program)
+    return f", also on {exposed}" if exposed else ""
+
+
+def _ask(socket: Path, path: str, expected: str) -> asking.Answer:
+    """A question to a program on its socket. Raises NoAnswer."""
+    try:
+        answer = asking.get(socket, path, ANSWER_SECONDS)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NoAnswer(f"{path}: nobody listens on {socket}") from None
+    except TimeoutError:
+        raise NoAnswer(f"{path}: no answer in time") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"{path}: the connection broke ({type(error).__name__})") from None
+    if answer.status != 200 or expected not in answer.text:
+        raise NoAnswer(f"{path}: status {answer.status}, {answer.text.strip()[:80]!r}")
+    return answer
 
 
 def _get(url: str, expected: str) -> requests.Response:

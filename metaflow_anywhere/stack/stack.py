@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import functools
 import os
+import secrets
+import stat
 import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -46,8 +48,11 @@ class Stack:
         self.pgpass = self.folder / "secrets" / "pgpass"
         self.port_record = self.folder / "ports.json"
         self.caddyfile = self.folder / "Caddyfile"
+        self.identity_file = self.folder / "identity"
         self.standing_file = self.folder / "mirror.json"
         self.status_socket = settings.run_dir / "status.sock"
+        self.service_socket = settings.run_dir / "service.sock"
+        self.ui_socket = settings.run_dir / "ui.sock"
         self.drive = Drive(settings.root / MIRROR)
         self.datastore_copy = settings.root / "datastore"
         self.log_copies = settings.root / "logs"
@@ -80,6 +85,8 @@ class Stack:
         ]  # fmt: skip
         for folder, mode, name in wanted:
             self._make_folder(folder, mode, name)
+            if folder == self.sockets:
+                self._require_own(folder, mode)
         if account := Account.for_this_process():
             account.owns(self.database_socket)
         join_cards(self.settings.datastore_dir)
@@ -91,14 +98,25 @@ class Stack:
                 folder.chmod(mode)
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied", str(folder))
-            if folder == self.sockets and folder.stat().st_uid != os.geteuid():
-                raise PermissionError(13, "belongs to another user", str(folder))
         except OSError as error:
             raise AnywhereError(
                 f"{name} cannot be written: {folder}",
                 why=reason(error),
                 run=f"{name}=/a/folder/of/yours {command('up')}",
             ) from error
+
+    def _require_own(self, folder: Path, mode: int) -> None:
+        """The folder of sockets is a real folder of ours and has ``mode``, also below /tmp, where anybody may have
+        put a link or a folder in its place. Raises AnywhereError."""
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            what = "is a link" if stat.S_ISLNK(found.st_mode) else "belongs to another user"
+            raise AnywhereError(
+                f"the stack's sockets cannot be in {folder}",
+                why=f"it {what}; they are there because the path of MF_STATE_DIR is long",
+                run="MF_STATE_DIR=/a/short/folder invoke up",
+            )
+        folder.chmod(mode)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -109,6 +127,23 @@ class Stack:
             yield
 
     # ---- parts
+
+    @property
+    def identity(self) -> str:
+        """A random name of this stack on this machine, which its proxy tells; made when it is first asked for."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.identity_file.read_text().strip()
+        half = self.identity_file.with_name(f".identity.{os.getpid()}")
+        half.write_text(secrets.token_hex(8))
+        half.chmod(0o600)
+        try:
+            self.identity_file.hardlink_to(half)
+        except FileExistsError:  # another command was quicker: its name counts
+            pass
+        except OSError:  # a file system without links
+            half.replace(self.identity_file)
+        half.unlink(missing_ok=True)
+        return self.identity_file.read_text().strip()
 
     @functools.cached_property
     def programs_of_postgres(self) -> Programs:
@@ -163,25 +198,28 @@ class Stack:
         """The proxy as this machine reaches it."""
         return f"http://{LOOPBACK}:{self.settings.port}"
 
-    @property
-    def service_url(self) -> str:
-        """The metadata service on its own port."""
-        return f"http://{LOOPBACK}:{self.ports.service}"
+    def address(self, program: str) -> str:
+        """Where ``program`` listens: its socket, or the proxy's host and port; none for one that does not."""
+        places = {
+            "database": f"{self.database_socket}/.s.PGSQL.{self.ports.database}", "service": str(self.service_socket),
+            "ui": str(self.ui_socket), "proxy": f"{LOOPBACK}:{self.settings.port}",
+        }  # fmt: skip
+        return places.get(program, "")
 
-    @property
-    def ui_url(self) -> str:
-        """The UI backend on its own port."""
-        return f"http://{LOOPBACK}:{self.ports.ui}"
+    def exposed(self, program: str) -> str:
+        """The TCP address of an inner program besides, for debugging; empty without ``expose_inner``."""
+        port = getattr(self.ports, program, None) if self.settings.expose_inner else None
+        return f"{LOOPBACK}:{port}" if port else ""
 
     # ---- programs
 
     def database_settings(self) -> dict[str, str]:
-        """What PostgreSQL is told about this place: loopback and our socket, nothing else."""
+        """What PostgreSQL is told about this place: our socket, and nothing else unless it is asked for."""
         return {
-            "listen_addresses": LOOPBACK,
+            "listen_addresses": LOOPBACK if self.settings.expose_inner else "",
             "port": str(self.ports.database),
             "unix_socket_directories": str(self.database_socket),
-            "unix_socket_permissions": "0700",
+            "unix_socket_permissions": "0600",
         }
 
     def database_program(self) -> Program:
@@ -213,7 +251,7 @@ class Stack:
         """The metadata service."""
         return Program(
             "service",
-            [sys.executable, "-m", "metaflow_anywhere.service", "--host", LOOPBACK, "--port", str(self.ports.service)],
+            [sys.executable, "-m", "metaflow_anywhere.service", *self._listening(self.service_socket, "service")],
             {**self.database_environment(), "PYTHONUNBUFFERED": "1"},
             fingerprint=__version__,
         )
@@ -226,7 +264,7 @@ class Stack:
         public = urllib.parse.urlsplit(self.settings.ui_ext_url)
         return Program(
             "ui",
-            [sys.executable, "-m", "metaflow_anywhere.ui_backend", "--host", LOOPBACK, "--port", str(self.ports.ui)],
+            [sys.executable, "-m", "metaflow_anywhere.ui_backend", *self._listening(self.ui_socket, "ui")],
             {
                 **self.database_environment(),
                 **dict.fromkeys(UI_FEATURES, "1"),
@@ -236,14 +274,18 @@ class Stack:
                 "METAFLOW_METADATA_SERVICE": SERVICE_PREFIX,
                 "ORIGIN_TO_ALLOW_CORS_FROM": f"{public.scheme}://{public.netloc}",
                 "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "",
-                "MF_METADATA_HOST": LOOPBACK,
-                "MF_METADATA_PORT": str(self.ports.service),
+                "MF_METADATA_SOCKET": str(self.service_socket),
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),
                 "MF_UI_CACHE_DIR": str(self.folder / "ui-cache"),
                 "PYTHONUNBUFFERED": "1",
             },
             fingerprint=f"{__version__} {built_from()}",
         )
+
+    def _listening(self, socket: Path, program: str) -> list[str]:
+        """The options by which a service of ours is told where to listen."""
+        host, _, port = self.exposed(program).rpartition(":")
+        return ["--socket", str(socket), *(["--host", host, "--port", port] if port else [])]
 
     def database_environment(self) -> Mapping[str, str]:
         """Where the database is, in the names that the official services know; the password stays in its file."""
@@ -257,10 +299,10 @@ class Stack:
 
     def own_environment(self) -> Mapping[str, str]:
         """By which a program of ours finds this very stack: the settings, with the ports that were chosen."""
+        chosen = {f"MF_{setting.upper()}": getattr(self.ports, name) for name, setting in port_book.FLEXIBLE.items()}
         return {
-            **as_environment(self.settings), "MF_DATABASE_PORT": str(self.ports.database),
-            "MF_METADATA_PORT": str(self.ports.service), "MF_UI_METADATA_PORT": str(self.ports.ui),
-            "PYTHONUNBUFFERED": "1",
+            **as_environment(self.settings), "PYTHONUNBUFFERED": "1",
+            **{name: str(port) for name, port in chosen.items() if port},
         }  # fmt: skip
 
     def proxy_program(self) -> Program:
@@ -275,10 +317,10 @@ class Stack:
     def proxy_configuration(self) -> str:
         """The text of the Caddyfile."""
         return caddyfile(
-            stack_id=self.settings.stack_id,
+            stack_id=self.identity,
             port=self.settings.port,
-            service=f"{LOOPBACK}:{self.ports.service}",
-            ui=f"{LOOPBACK}:{self.ports.ui}",
+            service=f"unix/{self.service_socket}",
+            ui=f"unix/{self.ui_socket}",
             status=self.status_socket,
             pages=PAGES,
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,

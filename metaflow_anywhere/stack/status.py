@@ -6,10 +6,9 @@ import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from metaflow_anywhere.later import psutil
-from metaflow_anywhere.stack.ports import LOOPBACK
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 
@@ -55,16 +54,7 @@ def program_status(stack: Stack, name: str) -> ProgramStatus:
     except NoAnswer as no:
         state, milliseconds, detail = "no answer", None, str(no)
     uptime = max(0.0, time.time() - info.since)
-    return ProgramStatus(name, state, address(stack, name), info.pid, memory(info.pid), uptime, milliseconds, detail)
-
-
-def address(stack: Stack, name: str) -> str:
-    """Where ``name`` listens."""
-    if name == "sync":
-        return ""
-    ports = stack.ports
-    number = {**asdict(ports), "proxy": stack.settings.port}[name]
-    return f"{LOOPBACK}:{number}"
+    return ProgramStatus(name, state, stack.address(name), info.pid, memory(info.pid), uptime, milliseconds, detail)
 
 
 def memory(pid: int | None) -> int | None:

@@ -35,13 +35,15 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
         table.add_row(
             one.program,
             Text(one.state, style=STYLES.get(one.state, "bold red")),
-            one.address,
+            _short(stack, one.address),
             "" if one.pid is None else str(one.pid),
             "" if one.memory is None else f"{one.memory / MIB:.0f} MB",
             "" if one.uptime is None else duration(one.uptime),
             "" if one.answer_ms is None else f"{one.answer_ms:.0f} ms",
         )
     console.print(table)
+    if any(one.pid for one in found):
+        console.print(f"sockets are in {stack.sockets}", markup=False, soft_wrap=True)
     for one in found:
         if not one.healthy and one.detail:
             console.print(f"{one.program}: {one.detail}", markup=False, soft_wrap=True)
@@ -63,6 +65,11 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
     else:
         down = f"\nthe stack of {stack.settings.root} is down; to bring it up: {command('up')}"
         console.print(down, markup=False, soft_wrap=True)
+
+
+def _short(stack: Stack, address: str) -> str:
+    """A socket by its name alone: where all of them are is told once."""
+    return address.rpartition("/")[2] if address.startswith(str(stack.sockets)) else address
 
 
 def show_mirror(console: Console, standing: Standing, folder: Path) -> None:

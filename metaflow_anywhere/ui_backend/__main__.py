@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import uvloop
 
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import listen
+from metaflow_anywhere.http import listen_all
 from metaflow_anywhere.ui_backend.application import serve
 from metaflow_anywhere.ui_backend.settings import UISettings
 
@@ -25,11 +25,13 @@ Retry-After.
 ENVIRONMENT = """\
 environment:
   MF_UI_METADATA_HOST, MF_UI_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8083)
+  MF_UI_METADATA_SOCKET            a Unix socket to listen on in the place of a port (none)
   PATH_PREFIX                      serve everything under this path (none)
   MF_BASEURL                       the beginning of links in answers, for a proxy that does not tell it (none)
   ORIGIN_TO_ALLOW_CORS_FROM        (*)
   MF_METADATA_DB_*, PGPASSFILE     the database, as the metadata service is told it
   MF_METADATA_HOST, MF_METADATA_PORT   the metadata service, shown under /metadata (127.0.0.1, 8080)
+  MF_METADATA_SOCKET               its Unix socket, in the place of those (none)
   METAFLOW_DATASTORE_SYSROOT_LOCAL the local datastore: the folder that holds .metaflow (the working directory)
   MF_CARD_FOLDERS                  further folders with a .metaflow/mf.cards, separated by colons (none)
   MF_UI_CACHE_DIR, MF_UI_CACHE_MB  where decoded artifacts are kept, and how many MiB of them (temporary folder, 64)
@@ -60,11 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", help="the address to listen on")
     parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
+    parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = UISettings.from_environment(os.environ).at(options.host, options.port)
-        listening = listen(settings.host, settings.port)
+        settings = UISettings.from_environment(os.environ).at(options.host, options.port, options.socket)
+        listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

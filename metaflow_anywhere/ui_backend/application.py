@@ -7,12 +7,12 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.http import AccessLog
+from metaflow_anywhere.http import AccessLog, address, serve_on
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
 from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards
@@ -34,7 +34,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     app[BASE_URL] = settings.base_url
     app[resources.POOL] = pool
     app.on_response_prepare.append(_with_headers(settings.allowed_origin))
-    app.cleanup_ctx.append(mirror.session)
+    app.cleanup_ctx.append(mirror.session(settings.metadata_socket))
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
     graphs = Graphs(decoder)
@@ -68,8 +68,8 @@ def _with_headers(origin: str) -> Callable[[web.Request, web.StreamResponse], Aw
     return add
 
 
-async def serve(settings: UISettings, listening: socket.socket) -> None:
-    """Answer on ``listening`` until SIGTERM or SIGINT."""
+async def serve(settings: UISettings, listening: Sequence[socket.socket]) -> None:
+    """Answer on all of ``listening`` until SIGTERM or SIGINT."""
     database = settings.database
     pool = Pool(
         database.conninfo,
@@ -82,14 +82,14 @@ async def serve(settings: UISettings, listening: socket.socket) -> None:
         application(settings, pool, access_log), access_log=None, shutdown_timeout=STOP_SECONDS, handle_signals=False
     )
     await runner.setup()
-    await web.SockSite(runner, listening).start()
+    await serve_on(runner, listening)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     if settings.page == BUILT and not is_current():
         logging.warning("the web UI is older than its sources in ui/; to build it anew: pip install -e .")
-    host, port = listening.getsockname()[:2]
-    logging.info("listening on http://%s:%s%s", f"[{host}]" if ":" in host else host, port, settings.prefix)
+    for one in listening:
+        logging.info("listening on %s", address(one, settings.prefix))
     await stopping.wait()
     await runner.cleanup()
     await pool.close()

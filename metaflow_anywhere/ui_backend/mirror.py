@@ -7,9 +7,10 @@ official service can be in its place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, UnixConnector, web
 
 from metaflow_anywhere.ui_backend.server import Problem
 
@@ -39,8 +40,14 @@ def routes(url: str) -> list[web.RouteDef]:
     return [web.get("/metadata/{path:.*}", answer)]
 
 
-async def session(app: web.Application) -> AsyncIterator[None]:
-    """The connections to the service, for as long as the program runs."""
-    async with ClientSession(timeout=ClientTimeout(total=ANSWER_SECONDS), cookie_jar=DummyCookieJar()) as opened:
-        app[SESSION] = opened
-        yield
+def session(unix: Path | None) -> Callable[[web.Application], AsyncIterator[None]]:
+    """The connections to the service, over the socket ``unix`` if there is one, for as long as the program runs."""
+
+    async def run(app: web.Application) -> AsyncIterator[None]:
+        connector = UnixConnector(path=str(unix)) if unix else None
+        timeout = ClientTimeout(total=ANSWER_SECONDS)
+        async with ClientSession(connector=connector, timeout=timeout, cookie_jar=DummyCookieJar()) as opened:
+            app[SESSION] = opened
+            yield
+
+    return run

@@ -40,12 +40,15 @@ class UISettings:
 
     host: str
     port: int
+    socket: Path | None
+    tcp: bool
     prefix: str
     database: DatabaseSettings
     cutoffs: Cutoffs
     base_url: str
     allowed_origin: str
     metadata_url: str
+    metadata_socket: Path | None
     datastore: Path
     card_folders: tuple[Path, ...]
     cache_folder: Path
@@ -65,15 +68,19 @@ class UISettings:
     def from_environment(cls, environment: Mapping[str, str]) -> UISettings:
         """Read what ``__main__.ENVIRONMENT`` lists. Raises SettingsError."""
         kibibytes = whole_number(environment, "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", default=4, low=0, high=2**20)
+        unix, metadata_unix = environment.get("MF_UI_METADATA_SOCKET"), environment.get("MF_METADATA_SOCKET")
         return cls(
             host=environment.get("MF_UI_METADATA_HOST") or "127.0.0.1",
             port=whole_number(environment, "MF_UI_METADATA_PORT", default=8083, low=0, high=65535),
+            socket=Path(unix) if unix else None,
+            tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
             cutoffs=_cutoffs(environment),
             base_url=environment.get("MF_BASEURL", "").rstrip("/"),
             allowed_origin=environment.get("ORIGIN_TO_ALLOW_CORS_FROM") or "*",
             metadata_url=_metadata_url(environment),
+            metadata_socket=Path(metadata_unix) if metadata_unix else None,
             datastore=Path(environment.get("METAFLOW_DATASTORE_SYSROOT_LOCAL") or Path.cwd()).absolute(),
             card_folders=tuple(Path(text) for text in environment.get("MF_CARD_FOLDERS", "").split(os.pathsep) if text),
             cache_folder=_cache_folder(environment),
@@ -94,9 +101,15 @@ class UISettings:
             replay_seconds=whole_number(environment, "WS_QUEUE_TTL_SECONDS", default=300, low=1, high=DAY_SECONDS),
         )
 
-    def at(self, host: str | None, port: int | None) -> UISettings:
-        """The same with what the command line says in the environment's place."""
-        return replace(self, host=host or self.host, port=self.port if port is None else port)
+    def at(self, host: str | None, port: int | None, unix: str | None = None) -> UISettings:
+        """The same with what the command line says in the environment's place; a socket and a port are both kept."""
+        return replace(
+            self,
+            host=host or self.host,
+            port=self.port if port is None else port,
+            socket=Path(unix) if unix else self.socket,
+            tcp=port is not None or host is not None or (self.tcp and not unix),
+        )
 
 
 def _cutoffs(environment: Mapping[str, str]) -> Cutoffs:

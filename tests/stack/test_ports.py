@@ -21,7 +21,7 @@ def taken() -> Iterator[int]:
 
 
 def settings(**environ: str) -> Settings:
-    return resolve(environ={"MF_ROOT": "/tmp/somewhere", **environ})
+    return resolve(environ={"MF_ROOT": "/tmp/somewhere", "MF_EXPOSE_INNER": "yes", **environ})
 
 
 def test_who_holds_a_port_is_named(taken: int) -> None:
@@ -53,6 +53,12 @@ def test_a_running_stack_keeps_its_ports_though_they_are_in_use(taken: int, tmp_
     record = tmp_path / "ports.json"
     record.write_text(f'{{"database": {taken}, "service": {taken}, "ui": {taken}}}')
     assert assign(settings(), record, running=True).service == taken
+
+
+def test_without_being_asked_for_no_inner_program_has_a_port(taken: int, tmp_path: Path) -> None:
+    found = assign(settings(MF_EXPOSE_INNER="no", MF_METADATA_PORT=str(taken)), tmp_path / "ports.json", running=False)
+    assert (found.service, found.ui) == (None, None)
+    assert found.database  # a part of the socket's name
 
 
 def test_a_damaged_record_is_as_good_as_none(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.mirror import flush_mirror
 from metaflow_anywhere.stack.supervision import Program
 
+RIGHTS = ("pg_use_reserved_connections",)  # what the service's role is a member of
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
 
 
@@ -39,12 +40,15 @@ class InitSchema(StackStage):
         if not files_are_ours(self.stack.settings.pgdata_dir, Account.for_this_process()):
             return needed("the database's files have another owner or mode")
         recorded = self._recorded()
-        if recorded.get("schema") != self._schema_digest():
-            return needed("the schema is older than sql/, or of unknown age")
-        if not self.stack.pgpass.exists() or recorded.get("passwords") != self._password_digest():
-            return needed("the database does not have this machine's passwords")
-        if recorded.get("datastore") != str(self.stack.settings.datastore_dir):
-            return needed("the database does not know the datastore's present place")
+        passwords = self._password_digest() if self.stack.pgpass.exists() else "none"
+        for name, value, otherwise in (
+            ("schema", self._schema_digest(), "the schema is older than sql/, or of unknown age"),
+            ("passwords", passwords, "the database does not have this machine's passwords"),
+            ("rights", " ".join(RIGHTS), "the service's role lacks rights of this version"),
+            ("datastore", str(self.stack.settings.datastore_dir), "the database does not know the datastore's place"),
+        ):
+            if recorded.get(name) != value:
+                return needed(otherwise)
         return satisfied(f"schema is at {recorded.get('newest')}")
 
     def work(self, progress: Progress) -> str:
@@ -72,7 +76,7 @@ class InitSchema(StackStage):
         told = f"step {newest.version} ({newest.name})"
         stamp = {
             "schema": self._schema_digest(), "newest": told, "passwords": self._password_digest(),
-            "datastore": str(stack.settings.datastore_dir),
+            "datastore": str(stack.settings.datastore_dir), "rights": " ".join(RIGHTS),
         }  # fmt: skip
         half = stack.settings.pgdata_dir / f".{STAMP}.new"
         try:
@@ -121,6 +125,8 @@ def ensure_role_and_database(connection: psycopg.Connection, passwords: dict[str
     """The service's role, its database, and the passwords of both roles; safe to repeat."""
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [SERVICE_ROLE]).fetchone():
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVICE_ROLE)))
+    for right in RIGHTS:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(right), sql.Identifier(SERVICE_ROLE)))
     for role, password in passwords.items():
         # encrypted here, so that no password is ever in a statement, and thus in no log
         encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()

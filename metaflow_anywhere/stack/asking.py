@@ -1,0 +1,43 @@
+"""Asks an HTTP program that listens on a Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program answered."""
+
+    status: int
+    headers: Message
+    text: str
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection over the Unix socket ``path``; ``seconds`` is how long each step may take."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Over the socket, in the place of TCP."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def get(socket_path: Path, path: str, seconds: float) -> Answer:
+    """The answer to a GET. Raises OSError, http.client.HTTPException."""
+    connection = UnixConnection(socket_path, seconds)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
+    finally:
+        connection.close()
