@@ -20,7 +20,8 @@ from metaflow_anywhere.settings import APPLICATION, Layer, Settings, SettingsErr
 
 RECORD = "brought-up-with.json"  # in a stack's folder
 ORIGIN = "remembered from the last up"
-# Where the stack is found is no part of the record; who runs a flow, and secrets, are not the stack's to remember; a door that was opened for debugging is closed by the next up.
+# Where the stack is found is no part of the record; who runs a flow, and secrets, are not the stack's to remember;
+# a door that was opened for debugging is closed by the next up.
 NOT_REMEMBERED = frozenset({"root", "state_dir", "client_user", "database_password", "expose_inner", "origins"})
 
 
