@@ -10,6 +10,7 @@ from metaflow_anywhere.service.documents import ARTIFACT, IN_RUN, IN_TASK, NOW_M
 from metaflow_anywhere.service.lists import Listing, asks_for_page, send_all, send_list
 from metaflow_anywhere.service.messages import Call, Reply, found_document, not_found
 from metaflow_anywhere.service.metadata import counted
+from metaflow_anywhere.service.storable import storable_json
 
 STRINGS = ("name", "location", "ds_type", "sha", "type", "content_type", "user_name")
 
@@ -74,7 +75,8 @@ async def create_artifacts(call: Call) -> Reply:
     rows = parse_rows(call.body, STRINGS)
     for place, row in enumerate(rows):
         check_attempt(row.get("attempt_id"), place)
-    return counted("artifacts_created", await call.pool.fetch(CREATE, {**call.address(), "rows": call.text()}))
+    parameters = {**call.address(), "rows": storable_json(call.body, rows)}
+    return counted("artifacts_created", await call.pool.fetch(CREATE, parameters))
 
 
 async def list_run_artifacts(call: Call) -> Reply:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from metaflow_anywhere.service.messages import bad_request
+from metaflow_anywhere.service.storable import storable_text
 
 LARGEST_ATTEMPT = 32767  # of a smallint column
 
@@ -41,7 +42,7 @@ def created_by(document: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(user_name, str | None):
         raise bad_request("user_name must be a string")
     return {
-        "user_name": user_name,
+        "user_name": None if user_name is None else storable_text(user_name),
         "tags": _tags(document, "tags"),
         "system_tags": _tags(document, "system_tags"),
     }
@@ -54,7 +55,10 @@ def given_name(document: dict[str, Any], key: str) -> str | None:
         return None
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise bad_request(f"{key} must be a string")
-    return str(name)
+    name = str(name)
+    if storable_text(name) != name:  # it could never be asked for under the name that was chosen
+        raise bad_request(f"{key} must be text without NUL")
+    return name
 
 
 def check_attempt(value: object, place: int) -> None:
@@ -70,7 +74,7 @@ def check_attempt(value: object, place: int) -> None:
 def _tags(document: dict[str, Any], name: str) -> str | None:
     tags = document.get(name)
     _check_tags(name, tags, "")
-    return None if tags is None else json.dumps(tags)
+    return None if tags is None else json.dumps([storable_text(tag) for tag in tags])
 
 
 def _check_tags(name: str, tags: object, where: str) -> None:

@@ -90,10 +90,6 @@ class Call:
             raise bad_request("attempt must be an integer")
         return text if len(text) < 19 else None
 
-    def text(self) -> str:
-        """The body as text, to be parsed by PostgreSQL."""
-        return self.body.decode()
-
 
 Handler = Callable[[Call], Awaitable[Reply]]
 

@@ -9,6 +9,7 @@ from metaflow_anywhere.service.bodies import parse_rows
 from metaflow_anywhere.service.documents import IN_RUN, IN_TASK, METADATA, METADATA_KEY, NOW_MS, RUN, THE_TASK
 from metaflow_anywhere.service.lists import Listing, send_list
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request
+from metaflow_anywhere.service.storable import storable_json
 
 STRINGS = ("field_name", "type", "user_name")
 
@@ -44,10 +45,11 @@ OF_TASK = Listing(
 
 async def create_metadata(call: Call) -> Reply:
     """How many rows were stored; 400 without their task."""
-    for place, row in enumerate(parse_rows(call.body, STRINGS)):
+    rows = parse_rows(call.body, STRINGS)
+    for place, row in enumerate(rows):
         if isinstance(row.get("value"), dict):
             raise bad_request(f"value of item {place} must be a string, a number or a list")
-    result = await call.pool.fetch(CREATE, {**call.address(), "rows": call.text()})
+    result = await call.pool.fetch(CREATE, {**call.address(), "rows": storable_json(call.body, rows)})
     call.publisher.tell("metadata_v3", "INSERT", result.get_value(0, 2))
     return counted("metadata_created", result)
 

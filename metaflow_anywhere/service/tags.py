@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from metaflow_anywhere.service.bodies import parse_object
 from metaflow_anywhere.service.documents import RUN_NUMBER
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, not_found
+from metaflow_anywhere.service.storable import storable_text
 
 # The old row is looked at and changed by one statement; a forbidden removal leaves it as it is and is told.
 MUTATE = f"""
@@ -54,6 +55,7 @@ async def mutate_tags(call: Call) -> Reply:
             raise bad_request(f"{key} must be a list")
     if not all(isinstance(tag, str) for tag in [*add, *remove]):
         raise bad_request("All tag values must be strings")
+    add, remove = ([storable_text(tag) for tag in tags] for tags in (add, remove))
     parameters = {**call.address(), "add": json.dumps(add), "remove": json.dumps(remove)}
     try:
         async with call.pool.connection() as connection:

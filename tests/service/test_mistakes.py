@@ -24,7 +24,7 @@ WRONG_TYPES = [
     {"tags": [1]},
     {"system_tags": [None]},
 ]
-UNSTORABLE = [{"user_name": "nul \0"}, {"tags": ["nul \0"]}, {"user_name": "x" * 256}, {"tags": ["\ud800"]}]
+UNSTORABLE = [{"user_name": "x" * 256}]
 
 
 def refused(answer: object, status: int = 400) -> None:
@@ -67,9 +67,6 @@ def test_fields_of_the_wrong_type(http: Client, made: Made, body: object) -> Non
         {"value": {"a": 1}},
         {"tags": "a"},
         {"system_tags": [2]},
-        {"value": "\0"},
-        {"value": "\ud800"},
-        {"field_name": "a\0"},
     ],
 )
 def test_metadata_of_the_wrong_type(http: Client, made: Made, row: object) -> None:
@@ -90,7 +87,6 @@ def test_metadata_of_the_wrong_type(http: Client, made: Made, row: object) -> No
         {"attempt_id": 1.5},
         {"attempt_id": True},
         {"attempt_id": []},
-        {"name": "\0"},
     ],
 )
 def test_artifacts_of_the_wrong_type(http: Client, made: Made, row: object) -> None:
@@ -99,7 +95,7 @@ def test_artifacts_of_the_wrong_type(http: Client, made: Made, row: object) -> N
 
 
 def test_names_of_the_wrong_type(http: Client, made: Made) -> None:
-    for name in ([], {}, True, 1.5, 7):
+    for name in ([], {}, True, 1.5, 7, "a\0", "\ud800"):
         refused(http.post(f"{made.flow}/run", {"run_number": name}))
         refused(http.post(f"{made.step}/task", {"task_id": name}))
 

@@ -207,7 +207,7 @@ def test_nonsense_is_ignored(ui: RunningUI) -> None:
     async def scenario() -> None:
         async with Browser(ui.url) as browser:
             for text in ("", "x", "[]", "{}", '{"type":"SUBSCRIBE"}', '{"type":"SUBSCRIBE","uuid":1,"resource":2}',
-                         '{"type":"SUBSCRIBE","uuid":"a","resource":"http://[x"}', "[" * 5000):  # fmt: skip
+                         '{"type":"SUBSCRIBE","uuid":"a"}', "[" * 5000):  # fmt: skip
                 await browser.socket.send_str(text)
             await browser.ping()
             assert browser.messages == []

@@ -27,30 +27,36 @@ from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.status import RETRY_SECONDS
 from metaflow_anywhere.ui_backend.tables import read
 
-UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database
+UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database, at first ...
+LONGEST_UNAVAILABLE_SECONDS = 4.0  # ... and at last
+CATCH_UP_SECONDS = 86_400.0  # how far back is read at all: a browser that slept over night
+CATCH_UP_ROWS = 20_000  # of each table
+CATCH_UP_PAUSE_SECONDS = 1.0  # between two readings, whoever asks for them how often
+LATER = (Unavailable, psycopg.OperationalError, psycopg.InterfaceError)  # these pass, others do not
 GATHERING_SECONDS = 0.1  # a browser that returns sends its subscriptions one after the other
 LATE_SECONDS = RETRY_SECONDS + 0.3  # after a failure: then nothing was tried again, and the run has failed too
 
 # What was written since a moment, of the flows that are watched, in the words of the change feed; and the runs that may
 # have failed since then because nothing was heard of them.
-MISSED = """
-    SELECT json_build_object('table', 'runs_v3', 'operation', 'UPDATE',
+_NEWEST = f"ORDER BY ts_epoch DESC LIMIT {CATCH_UP_ROWS})"
+MISSED = f"""
+    (SELECT json_build_object('table', 'runs_v3', 'operation', 'UPDATE',
             'row', json_build_object('flow_id', flow_id, 'run_number', run_number))::text
-        FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts >= %(silent)s::bigint
-    UNION ALL SELECT json_build_object('table', 'flows_v3', 'operation', 'INSERT',
+        FROM runs_v3 WHERE ts_epoch >= %(since)s::bigint OR last_heartbeat_ts >= %(silent)s::bigint {_NEWEST}
+    UNION ALL (SELECT json_build_object('table', 'flows_v3', 'operation', 'INSERT',
             'row', json_build_object('flow_id', flow_id))::text
-        FROM flows_v3 WHERE ts_epoch >= %(since)s::bigint
-    UNION ALL SELECT json_build_object('table', 'steps_v3', 'operation', 'INSERT', 'row', json_build_object(
+        FROM flows_v3 WHERE ts_epoch >= %(since)s::bigint {_NEWEST}
+    UNION ALL (SELECT json_build_object('table', 'steps_v3', 'operation', 'INSERT', 'row', json_build_object(
             'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name))::text
-        FROM steps_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
-    UNION ALL SELECT json_build_object('table', 'tasks_v3', 'operation', 'INSERT', 'row', json_build_object(
+        FROM steps_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint {_NEWEST}
+    UNION ALL (SELECT json_build_object('table', 'tasks_v3', 'operation', 'INSERT', 'row', json_build_object(
             'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name, 'task_id', task_id))::text
-        FROM tasks_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
-    UNION ALL SELECT json_build_object('table', 'metadata_v3', 'operation', 'INSERT', 'row', json_build_object(
+        FROM tasks_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint {_NEWEST}
+    UNION ALL (SELECT json_build_object('table', 'metadata_v3', 'operation', 'INSERT', 'row', json_build_object(
             'flow_id', flow_id, 'run_number', run_number, 'step_name', step_name, 'task_id', task_id, 'id', id,
             'field_name', field_name))::text
         FROM metadata_v3 WHERE flow_id = ANY (%(flows)s::text[]) AND ts_epoch >= %(since)s::bigint
-            AND field_name = ANY (%(fields)s::text[])
+            AND field_name = ANY (%(fields)s::text[]) {_NEWEST}
 """
 
 log = logging.getLogger(__name__)
@@ -68,9 +74,9 @@ class Live:
         self._silence = Silence(pool, cutoffs)
         self._pending = Pending()
         self._some = asyncio.Event()
-        self._catching_up: set[asyncio.Future[None]] = set()
         self._late: dict[Run, asyncio.TimerHandle] = {}
         self._behind: float | None = None  # since when what was written is yet to be read
+        self._catching_up: asyncio.Future[None] | None = None
         self.hub = Hub(replay_seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -86,7 +92,7 @@ class Live:
             asyncio.create_task(publishers.watch(self._pool, self._missed)),
         ]
         yield
-        for task in (ending := [*tasks, *self._catching_up]):
+        for task in (ending := [*tasks, *filter(None, [self._catching_up])]):
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
@@ -122,35 +128,39 @@ class Live:
         self._some.set()
 
     def _missed(self, since: float) -> None:
-        """Something may not have been noticed since then: read it. What is asked for at one time is read at once."""
-        if self._behind is not None:
-            self._behind = min(self._behind, since)
-            return
-        self._behind = since
-        task = asyncio.ensure_future(self._catch_up())
-        self._catching_up.add(task)
-        task.add_done_callback(self._catching_up.discard)
+        """Changes since then may be missing: read them, all who miss some together."""
+        since = max(since, time.time() - CATCH_UP_SECONDS)
+        self._behind = since if self._behind is None else min(self._behind, since)
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.ensure_future(self._catch_up())
 
     async def _catch_up(self) -> None:
-        await asyncio.sleep(GATHERING_SECONDS)
-        since, self._behind = self._behind or 0.0, None
-        flows = self.hub.watched.flows
-        keys = {
-            "since": int(since * 1000),
-            "silent": int(since - self._cutoffs.run_seconds),
-            "flows": flows,
-            "fields": sorted(METADATA_FIELDS),
-        }
-        while self.hub.watched:
+        pause = UNAVAILABLE_SECONDS
+        while self._behind is not None and self.hub.watched:
+            await asyncio.sleep(GATHERING_SECONDS)
+            since, self._behind = self._behind, None
+            keys = {
+                "since": int(since * 1000),
+                "silent": int(since - self._cutoffs.run_seconds),
+                "flows": self.hub.watched.flows,
+                "fields": sorted(METADATA_FIELDS),
+            }
             try:
                 found = await read(self._pool, MISSED, keys)
-            except (Unavailable, psycopg.Error):
-                await asyncio.sleep(UNAVAILABLE_SECONDS)
+            except LATER:
+                self._behind = min(since, self._behind or since)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_UNAVAILABLE_SECONDS)
                 continue
+            except (psycopg.Error, UnicodeError) as error:
+                log.warning("what was missed cannot be read: %s", str(error).strip().partition("\n")[0])
+                break
             for document in map(socket.parse, found):
                 if document is not None:
                     self._changed(Change(document["table"], document["operation"], [document["row"]]))
-            return
+            pause = UNAVAILABLE_SECONDS
+            await asyncio.sleep(CATCH_UP_PAUSE_SECONDS)
+        self._behind = None
 
     def _subscribed(self, client: Client, subscription: Subscription, since: float) -> None:
         """Tell a returning client what it missed: from memory, or from the database where that does not reach."""
@@ -159,6 +169,7 @@ class Live:
         self.hub.replay(client, subscription, since)
 
     async def _publish(self) -> None:
+        pause = UNAVAILABLE_SECONDS
         while True:
             await self._some.wait()
             self._some.clear()
@@ -168,10 +179,12 @@ class Live:
                     for event in events:
                         self.hub.publish(event)
                         await self.hub.pace()
-            except (Unavailable, psycopg.Error) as error:
+                pause = UNAVAILABLE_SECONDS
+            except LATER as error:
                 log.warning("changes are published later: %s", str(error).strip().partition("\n")[0])
-                await asyncio.sleep(UNAVAILABLE_SECONDS)
-                self._missed(time.time() - UNAVAILABLE_SECONDS - listener.UNNOTICED_SECONDS)
+                await asyncio.sleep(pause)
+                self._missed(time.time() - pause - listener.UNNOTICED_SECONDS)
+                pause = min(2 * pause, LONGEST_UNAVAILABLE_SECONDS)
             except Exception:
                 log.exception("some changes were not published")
 

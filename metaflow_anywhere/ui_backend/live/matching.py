@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from metaflow_anywhere.database.filters import split_values
+from metaflow_anywhere.ui_backend.live.patterns import matches
 
 Test = Callable[[Mapping[str, Any]], bool]
 
-LONGEST_PATTERN = 200  # characters of a client's regular expression
+LONGEST_PATH = 2000  # characters; four ids of at most 255 and what is between them
+LONGEST_QUERY = 8000  # characters; servers take about as much of a URL
+FILTER_VALUES = 200  # of one subscription, each compared with every row
+FILTER_PATTERNS = 20
+
+
+class Refused(ValueError):
+    """A subscription that is not taken; the text is one sentence for its client."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,45 @@ class Wanted:
 
 
 def parse_resource(resource: str) -> Wanted:
-    """Take a subscription's resource apart. What cannot be understood is ignored, as in lists."""
-    parts = urlsplit(resource)
+    """Take a subscription's resource apart. Filters that are not understood are ignored, as in lists.
+
+    Raises Refused.
+    """
+    path, query = _split(resource)
     tests = []
-    for key, text in parse_qsl(parts.query):
+    values = patterns = 0
+    for key, text in query:
         name, colon, operator = key.partition(":")
+        if name != "_tags" and name.startswith("_"):
+            continue
+        values += len(split_values(text))
+        patterns += len(split_values(text)) if operator.startswith("like") else 0
+        if values > FILTER_VALUES or patterns > FILTER_PATTERNS:
+            raise Refused(f"its filters have more than {FILTER_VALUES} values or {FILTER_PATTERNS} patterns")
         if name == "_tags":
             tests.append(_tag_test(operator or "all", split_values(text)))
-        elif not name.startswith("_"):
+        else:
             tests.append(_field_test(name, operator if colon else "eq", split_values(text)))
-    return Wanted(unquote(parts.path), tuple(test for test in tests if test is not None))
+    return Wanted(path, tuple(test for test in tests if test is not None))
+
+
+def _split(resource: str) -> tuple[str, list[tuple[str, str]]]:
+    """The path and the query's items, where they are something that a row could be found by."""
+    if len(resource) > 3 * LONGEST_PATH + LONGEST_QUERY:
+        raise Refused("it is too long")
+    try:
+        parts = urlsplit(resource)
+        path, query = unquote(parts.path), parse_qsl(parts.query)
+        resource.encode()
+    except UnicodeEncodeError:
+        raise Refused("it is not text") from None
+    except ValueError:
+        raise Refused("it is no path") from None
+    if "\0" in path:
+        raise Refused("its path has a NUL")
+    if len(path) > LONGEST_PATH or len(parts.query) > LONGEST_QUERY:
+        raise Refused(f"its path is longer than {LONGEST_PATH} characters, or its query than {LONGEST_QUERY}")
+    return path, query
 
 
 def _tag_test(operator: str, values: list[str]) -> Test | None:
@@ -49,19 +85,8 @@ def _tag_test(operator: str, values: list[str]) -> Test | None:
     if operator in ("all", "any"):
         return lambda row: every(value in tags(row) for value in values)
     if operator in ("likeall", "likeany"):
-        patterns = [_pattern(value) for value in values]
-        return lambda row: every(any(pattern.search(tag) for tag in tags(row)) for pattern in patterns)
+        return lambda row: every(any(matches(value, tag) for tag in tags(row)) for value in values)
     return None
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """A client's pattern. One that could take forever, or is none, stands for itself."""
-    try:
-        # A repeated group is what makes matching exponential.
-        plain = len(text) > LONGEST_PATTERN or re.search(r"\)[*+{]", text)
-        return re.compile(re.escape(text) if plain else text)
-    except re.error:
-        return re.compile(re.escape(text))
 
 
 def _field_test(name: str, operator: str, values: list[str]) -> Test | None:
