@@ -76,9 +76,9 @@ def split_values(text: str) -> list[str]:
 
 
 def parse_filters(
-    query: Iterable[tuple[str, str]], fields: Mapping[str, Field], *, tags: bool = False, prefix: str = "filter"
+    query: Iterable[tuple[str, str]], fields: Mapping[str, Field], *, tags: str = "", prefix: str = "filter"
 ) -> Condition:
-    """The condition that ``query`` asks for; with ``tags`` also ``_tags`` on the columns tags and system_tags.
+    """The condition that ``query`` asks for; with ``tags``, an SQL expression of a JSON array, also ``_tags`` on that.
 
     Parameters are called ``prefix`` and a number. Raises FilterError.
     """
@@ -96,7 +96,7 @@ def parse_filters(
     for key, text in query:
         name, _, operator = key.partition(":")
         if tags and name == "_tags":
-            alternatives = _tag_condition(operator if ":" in key else "all", split_values(text), parameter)
+            alternatives = _tag_condition(tags, operator if ":" in key else "all", split_values(text), parameter)
         elif name in fields:
             compare = operator if ":" in key else "eq"
             options = [_comparison(name, fields[name], compare, value, parameter) for value in split_values(text)]
@@ -141,19 +141,17 @@ def _check_integer(name: str, value: str) -> None:
         raise FilterError(f"{name} is too large")
 
 
-def _tag_condition(operator: str, values: list[str], parameter: Parameter) -> sql.Composable:
+def _tag_condition(of: str, operator: str, values: list[str], parameter: Parameter) -> sql.Composable:
     """All or any of the tags themselves, or of parts of them."""
     if operator in ("all", "any"):
         symbol = "?&" if operator == "all" else "?|"
         tags = sql.SQL(", ").join([sql.Composed([parameter(value), sql.SQL("::text")]) for value in values])
-        return sql.Composed([sql.SQL(f"{ALL_TAGS} {symbol} ARRAY["), tags, sql.SQL("]")])
+        return sql.Composed([sql.SQL(f"{of} {symbol} ARRAY["), tags, sql.SQL("]")])
     if operator in ("likeall", "likeany"):
         both = sql.SQL(" AND " if operator == "likeall" else " OR ")
         return both.join(
             [
-                sql.Composed(
-                    [sql.SQL(f"{ALL_TAGS}::text LIKE "), parameter(f"%{_literally(value)}%"), sql.SQL("::text")]
-                )
+                sql.Composed([sql.SQL(f"{of}::text LIKE "), parameter(f"%{_literally(value)}%"), sql.SQL("::text")])
                 for value in values
             ]
         )

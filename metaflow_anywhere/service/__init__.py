@@ -1,4 +1,4 @@
 """The metadata service: HTTP in, one SQL statement, JSON out as PostgreSQL built it. Run it with ``python -m``.
 
-Wire-compatible with the official service 2.5.1. Knows nothing of the stack that runs it.
+Wire-compatible with the official service 2.6.1. Knows nothing of the stack that runs it.
 """

@@ -9,7 +9,7 @@ import psycopg
 from metaflow_anywhere.database.pool import Unavailable
 from metaflow_anywhere.service.messages import JSON, TEXT, Call, Reply, encoded
 
-VERSION = "2.5.1"  # the official release that this service stands in for; clients switch features by it
+VERSION = "2.6.1"  # the official release that this service stands in for; clients switch features by it
 
 
 async def ping(_: Call) -> Reply:

@@ -6,8 +6,8 @@ Each attempt of a task has its own; a read without an attempt is of the newest o
 from __future__ import annotations
 
 from metaflow_anywhere.service.bodies import check_attempt, parse_rows
-from metaflow_anywhere.service.documents import ARTIFACT, IN_RUN, IN_TASK, NOW_MS, RUN, THE_TASK
-from metaflow_anywhere.service.lists import Listing, asks_for_page, send_all, send_list
+from metaflow_anywhere.service.documents import ARTIFACT, IN_RUN, IN_TASK, NOW_MS, RUN, TAGS_OF_RUN, THE_TASK
+from metaflow_anywhere.service.lists import Listing, parse_condition, send_all, send_list
 from metaflow_anywhere.service.messages import Call, Reply, found_document, not_found
 from metaflow_anywhere.service.metadata import counted
 from metaflow_anywhere.service.storable import storable_json
@@ -37,26 +37,17 @@ CREATE = f"""
 _IN_RUN = f"FROM artifact_v3 a WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
 _IN_STEP = f"{_IN_RUN} AND step_name = %(step)s"
 _IN_TASK = f"{_IN_STEP} AND task_id = {IN_TASK}"
-_SAME_TASK = f"""SELECT FROM artifact_v3 b
-    WHERE b.flow_id = %(flow)s AND b.run_number = {IN_RUN} AND b.step_name = a.step_name AND b.task_id = a.task_id"""
-_NEWEST_ATTEMPT = f" AND NOT EXISTS ({_SAME_TASK} AND b.attempt_id > a.attempt_id)"
-_NEWEST_OF_NAME = f"""
-    AND NOT EXISTS ({_SAME_TASK} AND b.name = a.name AND (b.ts_epoch, b.attempt_id) > (a.ts_epoch, a.attempt_id))"""
+_NEWEST_ATTEMPT = f""" AND attempt_id = (SELECT max(b.attempt_id) FROM artifact_v3 b
+    WHERE b.flow_id = %(flow)s AND b.run_number = {IN_RUN} AND b.step_name = a.step_name AND b.task_id = a.task_id)"""
+# The rest of the primary key: the page after any key is found in it, and the newest attempt of each task too, so that
+# the last page of a hundred thousand artifacts costs what the first one does. (By time, as an official service has it,
+# each page would read all artifacts of the run.)
 _BY_PLACE = (("step_name", "text"), ("task_id", "bigint"), ("attempt_id", "bigint"), ("name", "text"))
-_BY_TIME = (("ts_epoch", "bigint"), ("task_id", "bigint"), ("name", "text"))
 
-# Whole lists hold the newest attempt of each task; pages hold the newest artifact of each name instead.
-OF_RUN, OF_STEP = (
-    (
-        Listing(f"WITH {RUN}", ARTIFACT, source + _NEWEST_ATTEMPT, _BY_PLACE),
-        Listing(f"WITH {RUN}", ARTIFACT, source + _NEWEST_OF_NAME, _BY_TIME),
-    )
-    for source in (_IN_RUN, _IN_STEP)
-)
-OF_TASK = (
-    Listing(f"WITH {RUN}, {THE_TASK}", ARTIFACT, _IN_TASK + _NEWEST_ATTEMPT, _BY_PLACE),
-    Listing(f"WITH {RUN}, {THE_TASK}", ARTIFACT, _IN_TASK + _NEWEST_OF_NAME, _BY_TIME),
-)
+# Of each task the newest attempt, in whole lists and pages alike.
+OF_RUN = Listing(f"WITH {RUN}", ARTIFACT, _IN_RUN + _NEWEST_ATTEMPT, _BY_PLACE)
+OF_STEP = Listing(f"WITH {RUN}", ARTIFACT, _IN_STEP + _NEWEST_ATTEMPT, _BY_PLACE)
+OF_TASK = Listing(f"WITH {RUN}, {THE_TASK}", ARTIFACT, _IN_TASK + _NEWEST_ATTEMPT, _BY_PLACE)
 OF_ATTEMPT = Listing(f"WITH {RUN}, {THE_TASK}", ARTIFACT, f"{_IN_TASK} AND attempt_id = %(attempt)s::bigint", _BY_PLACE)
 
 READ_OF_ATTEMPT = f"""
@@ -80,22 +71,22 @@ async def create_artifacts(call: Call) -> Reply:
 
 
 async def list_run_artifacts(call: Call) -> Reply:
-    """A run's artifacts."""
-    return await _send(call, *OF_RUN)
+    """A run's artifacts, or a page of them."""
+    return await _send(call, OF_RUN)
 
 
 async def list_step_artifacts(call: Call) -> Reply:
-    """A step's artifacts."""
-    return await _send(call, *OF_STEP)
+    """A step's artifacts, or a page of them."""
+    return await _send(call, OF_STEP)
 
 
 async def list_task_artifacts(call: Call) -> Reply:
-    """A task's artifacts."""
-    return await _send(call, *OF_TASK)
+    """A task's artifacts, or a page of them."""
+    return await _send(call, OF_TASK)
 
 
-async def _send(call: Call, whole: Listing, paged: Listing) -> Reply:
-    return await send_list(call, paged if asks_for_page(call) else whole, call.address())
+async def _send(call: Call, listing: Listing) -> Reply:
+    return await send_list(call, listing, call.address(), parse_condition(call, {}, tags=TAGS_OF_RUN))
 
 
 async def list_attempt_artifacts(call: Call) -> Reply:

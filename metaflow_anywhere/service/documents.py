@@ -82,6 +82,9 @@ RUN = f"""run AS (
 # The run's columns as scalar subqueries: unlike a join they leave the order of an index of the other table usable.
 IN_RUN = "(SELECT run_number FROM run)"
 RUN_NAME = "(SELECT run_id FROM run)"
+# What `_tags` is about in the lists of what is inside a run.
+TAGS_OF_RUN = f"""(SELECT r.tags || r.system_tags FROM runs_v3 AS r
+    WHERE r.flow_id = %(flow)s AND r.run_number = {IN_RUN})"""
 OPENING = "(SELECT opening FROM run)"
 CLOSING = "(SELECT closing FROM run)"
 

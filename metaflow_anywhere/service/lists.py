@@ -16,13 +16,14 @@ from typing import Any
 
 from psycopg import pq, sql
 
-from metaflow_anywhere.database.filters import Condition
+from metaflow_anywhere.database.filters import Condition, Field, FilterError, parse_filters
 from metaflow_anywhere.database.ids import LARGEST_NUMBER
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.service.messages import Call, Reply, bad_request
 
 ROWS_PER_READ = 2000  # about 600 kB: few round trips, little memory
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500  # of a page the client asked for
+EVERYTHING = Condition(sql.Composed([]), {}, frozenset())
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ class Listing:
         values = ", ".join(f"%(after_{name})s::{kind}" for name, kind in self.keys)
         return f" AND ({', '.join(self.names)}) {'>' if self.ascending else '<'} ({values})"
 
-    def filtered(self, condition: sql.Composed, *, following: bool) -> sql.Composed:
-        """As `first` or `following`, of the rows that meet ``condition`` only."""
+    def statement(self, condition: Condition, *, following: bool) -> str | sql.Composed:
+        """`first` or `following`, of the rows that meet ``condition`` only."""
+        if not condition:
+            return self.following if following else self.first
         beginning = f"{self.opening} SELECT {self.document}, {', '.join(self.names)} {self.source}"
         ending = (self.after if following else "") + self._ending
         # Both are constants of this package; what a client sent is in parameters.
-        return sql.Composed([sql.SQL(beginning), condition, sql.SQL(ending)])
+        return sql.Composed([sql.SQL(beginning), condition.text, sql.SQL(ending)])
 
     def _statement(self, condition: str) -> str:
         columns = ", ".join(self.names)
@@ -100,28 +103,35 @@ def _page(call: Call, listing: Listing) -> Page:
     return Page(min(int(text[:9]), LARGEST_LIMIT), after)
 
 
-async def send_list(call: Call, listing: Listing, parameters: Mapping[str, Any]) -> Reply:
-    """The reply to a list without filters: a page if one was asked for, else everything."""
-    if asks_for_page(call):
-        page = _page(call, listing)
-        statement = listing.following if page.after else listing.first
-        return await send_page(call.pool, listing, statement, parameters, page)
-    return await send_all(call.pool, listing, parameters)
+def parse_condition(call: Call, fields: Mapping[str, Field], *, tags: str) -> Condition:
+    """What the query's filters ask for; ``tags``: the SQL expression that ``_tags`` is about. Raises a 400."""
+    try:
+        return parse_filters(call.query, fields, tags=tags)
+    except FilterError as error:
+        raise bad_request(str(error)) from None
 
 
-async def send_filtered(call: Call, listing: Listing, parameters: Mapping[str, Any], condition: Condition) -> Reply:
-    """A page of the rows that meet ``condition``."""
-    page = _page(call, listing)
-    statement = listing.filtered(condition.text, following=page.after is not None)
-    return await send_page(call.pool, listing, statement, {**parameters, **condition.parameters}, page)
-
-
-async def send_page(
-    pool: Pool, listing: Listing, statement: str | sql.Composed, parameters: Mapping[str, Any], page: Page
+async def send_list(
+    call: Call,
+    listing: Listing,
+    parameters: Mapping[str, Any],
+    condition: Condition = EVERYTHING,
+    *,
+    whole: Listing | None = None,
 ) -> Reply:
+    """A page if one was asked for, else everything (in the order of ``whole``, if given)."""
+    if asks_for_page(call):
+        return await send_page(call, listing, parameters, condition)
+    return await send_all(call.pool, whole or listing, parameters, condition)
+
+
+async def send_page(call: Call, listing: Listing, parameters: Mapping[str, Any], condition: Condition) -> Reply:
     """One page, with the headers that lead to the next."""
+    page = _page(call, listing)
     after = {f"after_{name}": value for name, value in (page.after or {}).items()}
-    rows = await _read(pool, statement, {**parameters, **after, "limit": str(page.limit + 1)})
+    statement = listing.statement(condition, following=page.after is not None)
+    limit = {"limit": str(page.limit + 1)}
+    rows = await _read(call.pool, statement, {**parameters, **condition.parameters, **after, **limit})
     count = min(rows.ntuples, page.limit)
     headers = {"X-Limit": str(page.limit)}
     if rows.ntuples > page.limit:
@@ -129,17 +139,19 @@ async def send_page(
     return Reply(b"[" + _joined(rows, count) + b"]", headers=headers)
 
 
-async def send_all(pool: Pool, listing: Listing, parameters: Mapping[str, Any]) -> Reply:
+async def send_all(
+    pool: Pool, listing: Listing, parameters: Mapping[str, Any], condition: Condition = EVERYTHING
+) -> Reply:
     """All rows: in one piece if they fit in one read, else in chunks."""
-    limit = {"limit": str(ROWS_PER_READ)}
-    rows = await _read(pool, listing.first, {**parameters, **limit})
+    values = {**parameters, **condition.parameters, "limit": str(ROWS_PER_READ)}
+    rows = await _read(pool, listing.statement(condition, following=False), values)
     if rows.ntuples < ROWS_PER_READ:
         return Reply(b"[" + _joined(rows, rows.ntuples) + b"]")
-    return Reply(chunks=_all_chunks(pool, listing, {**parameters, **limit}, rows))
+    return Reply(chunks=_all_chunks(pool, listing, values, condition, rows))
 
 
 async def _all_chunks(
-    pool: Pool, listing: Listing, parameters: Mapping[str, Any], rows: pq.abc.PGresult
+    pool: Pool, listing: Listing, values: Mapping[str, Any], condition: Condition, rows: pq.abc.PGresult
 ) -> AsyncIterator[bytes]:
     opening = b"["
     while rows.ntuples:
@@ -148,7 +160,7 @@ async def _all_chunks(
             break
         opening = b","
         after = {f"after_{name}": value for name, value in _key(listing, rows, rows.ntuples - 1).items()}
-        rows = await _read(pool, listing.following, {**parameters, **after})
+        rows = await _read(pool, listing.statement(condition, following=True), {**values, **after})
     yield b"]"
 
 

@@ -125,6 +125,7 @@ PAGING = {
     },
     "_cursor": {**STRING, "description": "the X-Next-Cursor of the page before"},
 }
+TAGS = {"_tags": {**STRING, "description": "tags that the run must have; also as _tags:any, likeall and likeany"}}
 
 
 @dataclass(frozen=True)
@@ -154,17 +155,15 @@ OPERATIONS: Mapping[Handler, Operation] = {
     flows.list_flows: Operation(_list_of(_reference("Flow")), query=PAGING),
     flows.read_flow: Operation(_reference("Flow"), (404,)),
     flows.create_flow: Operation(_reference("Flow"), (409,), body=_reference("NewObject")),
-    runs.list_runs: Operation(
-        _list_of(_reference("Run")), query={**PAGING, **_filters(runs.FILTERS), "_tags": {**STRING}}
-    ),
+    runs.list_runs: Operation(_list_of(_reference("Run")), query={**PAGING, **_filters(runs.FILTERS), **TAGS}),
     runs.create_run: Operation(_reference("Run"), (404, 409), body=_reference("NewRun")),
     runs.read_run: Operation(_reference("Run"), (404,)),
     runs.beat_run: Operation(_reference("Wait"), (404,)),
     tags.mutate_tags: Operation(_reference("Tags"), (404, 409, 422), body=_reference("TagMutation")),
-    steps.list_steps: Operation(_list_of(_reference("Step"))),
+    steps.list_steps: Operation(_list_of(_reference("Step")), query={**PAGING, **TAGS}),
     steps.read_step: Operation(_reference("Step"), (404,)),
     steps.create_step: Operation(_reference("Step"), (404, 409), body=_reference("NewObject")),
-    tasks.list_tasks: Operation(_list_of(_reference("Task")), query={**PAGING, **_filters(tasks.FILTERS)}),
+    tasks.list_tasks: Operation(_list_of(_reference("Task")), query={**PAGING, **_filters(tasks.FILTERS), **TAGS}),
     filtered_tasks.list_filtered_tasks: Operation(
         _list_of(STRING), query={"metadata_field_name": STRING, "pattern": {**STRING, "description": "a POSIX regex"}}
     ),
@@ -176,9 +175,9 @@ OPERATIONS: Mapping[Handler, Operation] = {
     metadata.create_metadata: Operation(
         _object({"metadata_created": INTEGER}), body=_list_of(_reference("NewMetadata"))
     ),
-    artifacts.list_run_artifacts: Operation(_list_of(_reference("Artifact")), query=PAGING),
-    artifacts.list_step_artifacts: Operation(_list_of(_reference("Artifact")), query=PAGING),
-    artifacts.list_task_artifacts: Operation(_list_of(_reference("Artifact")), query=PAGING),
+    artifacts.list_run_artifacts: Operation(_list_of(_reference("Artifact")), query={**PAGING, **TAGS}),
+    artifacts.list_step_artifacts: Operation(_list_of(_reference("Artifact")), query={**PAGING, **TAGS}),
+    artifacts.list_task_artifacts: Operation(_list_of(_reference("Artifact")), query={**PAGING, **TAGS}),
     artifacts.list_attempt_artifacts: Operation(_list_of(_reference("Artifact"))),
     artifacts.create_artifacts: Operation(
         _object({"artifacts_created": INTEGER}), body=_list_of(_reference("NewArtifact"))

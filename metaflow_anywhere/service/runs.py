@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 
-from metaflow_anywhere.database.filters import Condition, Field, FilterError, parse_filters
+from metaflow_anywhere.database.filters import ALL_TAGS, Field
 from metaflow_anywhere.database.ids import is_number
 from metaflow_anywhere.database.run_status import STATUSES, RunStatus
 from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
@@ -21,7 +20,7 @@ from metaflow_anywhere.service.documents import (
     RUN_ROW_WITH_STATUS,
     VOUCHED_USER,
 )
-from metaflow_anywhere.service.lists import Listing, send_filtered, send_list
+from metaflow_anywhere.service.lists import Listing, parse_condition, send_list, send_page
 from metaflow_anywhere.service.messages import (
     Call,
     Reply,
@@ -101,19 +100,11 @@ async def read_run(call: Call) -> Reply:
 
 async def list_runs(call: Call) -> Reply:
     """All runs of a flow, or a page of them."""
-    condition = conditions(call, FILTERS, tags=True)
+    condition = parse_condition(call, FILTERS, tags=ALL_TAGS)
     if not condition:
         return await send_list(call, LIST, call.address())
     listing = LIST_WITH_STATUS if "status" in condition.fields else LIST
-    return await send_filtered(call, listing, call.address(), condition)
-
-
-def conditions(call: Call, fields: Mapping[str, Field], *, tags: bool = False) -> Condition:
-    """What the query's filters ask for. Raises a 400."""
-    try:
-        return parse_filters(call.query, fields, tags=tags)
-    except FilterError as error:
-        raise bad_request(str(error)) from None
+    return await send_page(call, listing, call.address(), condition)
 
 
 async def beat_run(call: Call) -> Reply:

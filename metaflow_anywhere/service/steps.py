@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metaflow_anywhere.service.bodies import created_by, parse_object
-from metaflow_anywhere.service.documents import IN_RUN, NOW_MS, RUN, STEP, STEP_KEY
-from metaflow_anywhere.service.lists import Listing, send_all
+from metaflow_anywhere.service.documents import IN_RUN, NOW_MS, RUN, STEP, STEP_KEY, TAGS_OF_RUN
+from metaflow_anywhere.service.lists import Listing, parse_condition, send_list
 from metaflow_anywhere.service.messages import Call, Reply, created_document, found_document, no_such_parent
 
 # run_id of a step is the number's text where the run has no name.
@@ -18,7 +18,8 @@ CREATE = f"""
 """
 IN_STEPS = f"FROM steps_v3 WHERE flow_id = %(flow)s AND run_number = {IN_RUN}"
 READ = f"WITH {RUN} SELECT {STEP} {IN_STEPS} AND step_name = %(step)s"
-LIST = Listing(f"WITH {RUN}", STEP, IN_STEPS, (("step_name", "text"),))
+WHOLE = Listing(f"WITH {RUN}", STEP, IN_STEPS, (("step_name", "text"),))
+PAGED = Listing(f"WITH {RUN}", STEP, IN_STEPS, (("ts_epoch", "bigint"), ("step_name", "text")))
 
 
 async def create_step(call: Call) -> Reply:
@@ -36,5 +37,6 @@ async def read_step(call: Call) -> Reply:
 
 
 async def list_steps(call: Call) -> Reply:
-    """All steps of a run."""
-    return await send_all(call.pool, LIST, call.address())
+    """All steps of a run, or a page of them."""
+    condition = parse_condition(call, {}, tags=TAGS_OF_RUN)
+    return await send_list(call, PAGED, call.address(), condition, whole=WHOLE)

@@ -11,11 +11,12 @@ from metaflow_anywhere.service.documents import (
     NOW_MS,
     NOW_SECONDS,
     RUN,
+    TAGS_OF_RUN,
     TASK,
     TASK_ID,
     TASK_KEY,
 )
-from metaflow_anywhere.service.lists import Listing, send_filtered, send_list
+from metaflow_anywhere.service.lists import Listing, parse_condition, send_list, send_page
 from metaflow_anywhere.service.messages import (
     Call,
     Refusal,
@@ -25,7 +26,7 @@ from metaflow_anywhere.service.messages import (
     no_such_parent,
     one_value,
 )
-from metaflow_anywhere.service.runs import REFRESH_RUN, conditions, heard, sends_heartbeats
+from metaflow_anywhere.service.runs import REFRESH_RUN, heard, sends_heartbeats
 
 # A new task is a sign of life of its run.
 CREATE = f"""
@@ -87,10 +88,10 @@ async def read_task(call: Call) -> Reply:
 
 async def list_tasks(call: Call) -> Reply:
     """All tasks of a step, or a page of them."""
-    condition = conditions(call, FILTERS)
-    if not condition:
-        return await send_list(call, LIST, call.address())
-    return await send_filtered(call, LIST, call.address(), condition)
+    condition = parse_condition(call, FILTERS, tags=TAGS_OF_RUN)
+    if condition.fields.isdisjoint(FILTERS):
+        return await send_list(call, LIST, call.address(), condition)
+    return await send_page(call, LIST, call.address(), condition)
 
 
 async def beat_task(call: Call) -> Reply:

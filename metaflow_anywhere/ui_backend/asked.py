@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from metaflow_anywhere.database.filters import COMPARISONS, PATTERNS, Condition, Field, parse_filters, split_values
+from metaflow_anywhere.database.filters import (
+    ALL_TAGS,
+    COMPARISONS,
+    PATTERNS,
+    Condition,
+    Field,
+    parse_filters,
+    split_values,
+)
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 10, 1000
 LARGEST_OFFSET = 2**40  # more rows than a database of runs will ever have
@@ -68,7 +76,7 @@ def parse(
         order=_order(named.get("_order", ""), {**fields, **derived}) or default,
         groups=tuple(name for name in named.get("_group", "").split(",") if name in fields or name in derived),
         group_limit=bounded(named.get("_group_limit"), DEFAULT_LIMIT, LARGEST_LIMIT),
-        condition=parse_filters(_known(query), fields, tags=tags),
+        condition=parse_filters(_known(query), fields, tags=ALL_TAGS if tags else ""),
         late=parse_filters(_known(query), derived, prefix="late"),
         exactly={
             name: value

@@ -16,7 +16,7 @@ from metaflow_anywhere.ui_backend.resources import POOL
 from metaflow_anywhere.ui_backend.settings import UISettings
 from metaflow_anywhere.ui_backend.tables import read
 
-VERSION = "2.5.1-anywhere-local"  # what clients of the official backend compare; then build and commit, as there
+VERSION = "2.6.1-anywhere-local"  # what clients of the official backend compare; then build and commit, as there
 TAGS = """
     SELECT coalesce(json_agg(DISTINCT tag), '[]')::text
     FROM runs_v3, jsonb_array_elements_text(tags || system_tags) AS tag

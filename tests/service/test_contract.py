@@ -19,13 +19,13 @@ from tests.service.running import Client
 def test_ping_says_pong_and_tells_the_version(http: Client) -> None:
     answer = http.get("/ping")
     assert (answer.status_code, answer.text) == (200, "pong")
-    assert answer.headers[VERSION] == "2.5.1"
+    assert answer.headers[VERSION] == "2.6.1"
     assert answer.headers["Content-Type"] == TEXT
 
 
 def test_version_is_text_without_the_version_header(http: Client) -> None:
     answer = http.get("/version")
-    assert (answer.status_code, answer.text) == (200, "2.5.1")
+    assert (answer.status_code, answer.text) == (200, "2.6.1")
     assert VERSION not in answer.headers
 
 
@@ -64,7 +64,7 @@ def test_a_flow_is_created_read_and_listed(http: Client) -> None:
     answer = http.post("/flows/Made", {"flow_id": "other", "user_name": "ann", "tags": ["a"], "system_tags": ["b"]})
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == TEXT
-    assert answer.headers[VERSION] == "2.5.1"
+    assert answer.headers[VERSION] == "2.6.1"
     flow = answer.json()
     assert before <= flow.pop("ts_epoch") <= now_ms()
     assert flow == {"flow_id": "Made", "user_name": "ann", "tags": ["a"], "system_tags": ["b"]}
@@ -87,7 +87,7 @@ def test_a_flow_that_exists_is_409_with_the_database_error(http: Client, flow: s
 def test_a_flow_that_is_not_there_is_404_with_an_empty_object(http: Client) -> None:
     answer = http.get("/flows/Nowhere")
     assert (answer.status_code, answer.text) == (404, "{}")
-    assert answer.headers[VERSION] == "2.5.1"
+    assert answer.headers[VERSION] == "2.6.1"
 
 
 # Runs

@@ -275,14 +275,6 @@ def test_lists_hold_the_newest_attempt_of_each_task(http: Client, made: Made) ->
     assert http.read(f"{made.flow}/runs/999999999/artifacts") == []
 
 
-def test_pages_hold_the_newest_artifact_of_each_name_instead(http: Client, made: Made) -> None:
-    http.made(f"{made.task}/artifact", [artifact("old"), artifact("both")])
-    http.made(f"{made.task}/artifact", [artifact("both", 1)])
-    for where in (made.task, made.step, made.run):
-        rows = http.read(f"{where}/artifacts?_limit=10")
-        assert [(row["name"], row["attempt_id"]) for row in rows] == [("both", 1), ("old", 0)]
-
-
 def test_artifacts_of_one_attempt(http: Client, made: Made) -> None:
     http.made(f"{made.task}/artifact", [artifact("a"), artifact("b", 1)])
     answer = http.get(f"{made.task}/attempt/0/artifacts")

@@ -168,52 +168,6 @@ def test_a_filter_means_a_page_of_fifty(http: Client, flow: str, table: psycopg.
     assert len(http.read(f"{flow}/runs")) == 520
 
 
-def every_page(http: Client, path: str, limit: int) -> list[list[dict[str, object]]]:
-    """All pages of a list, by following the cursors."""
-    joint = "&" if "?" in path else "?"
-    pages, cursor = [], ""
-    while True:
-        answer = http.get(f"{path}{joint}_limit={limit}{cursor}")
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["X-Limit"] == str(limit)
-        pages.append(answer.json())
-        if "X-Next-Cursor" not in answer.headers:
-            return pages
-        cursor = f"&_cursor={answer.headers['X-Next-Cursor']}"
-
-
-def test_pages_hold_every_row_once_in_order(http: Client, made: Made, table: psycopg.Connection) -> None:
-    fill_runs(table, made.flow, 10)
-    for n in range(4):
-        http.made(f"{made.step}/task")
-        http.made(f"{made.task}/metadata", [{"field_name": f"f{n}"}, {"field_name": f"g{n}"}])
-        http.made(f"{made.task}/artifact", [{"name": f"a{n}"}, {"name": f"b{n}"}])
-    for path, expected in {
-        f"{made.flow}/runs": 11,
-        f"{made.flow}/runs?user_name=ann": 11,
-        f"{made.flow}/runs?status=failed,running": 11,
-        f"{made.step}/tasks": 5,
-        f"{made.step}/tasks?task_id:gt=0": 5,
-        f"{made.task}/metadata": 8,
-        f"{made.run}/metadata": 8,
-        f"{made.task}/artifacts": 8,
-        f"{made.step}/artifacts": 8,
-        f"{made.run}/artifacts": 8,
-    }.items():
-        pages = every_page(http, path, 3)
-        rows = [json.dumps(row, sort_keys=True) for page in pages for row in page]
-        assert len(rows) == len(set(rows)) == expected, path
-        assert all(len(page) == 3 for page in pages[:-1]), path
-        times = [row["ts_epoch"] for page in pages for row in page]
-        assert times == sorted(times, reverse=True), path
-
-
-def test_flows_are_paged_too(http: Client, flow: str) -> None:
-    flows = [row["flow_id"] for page in every_page(http, "/flows", 2) for row in page]
-    assert flows[0] == flow.removeprefix("/flows/")
-    assert sorted(flows) == sorted(row["flow_id"] for row in http.read("/flows"))
-
-
 def test_cursors_are_those_of_the_official_service(http: Client, seven: str) -> None:
     first = http.get(f"{seven}/runs?_limit=2")
     cursor = json.loads(base64.b64decode(first.headers["X-Next-Cursor"]))

@@ -253,7 +253,7 @@ def test_autocomplete_of_runs_and_a_broken_pattern_of_tags(ui: RunningUI, runs: 
 
 def test_the_small_answers(ui: RunningUI, runs: Runs) -> None:
     assert ui.get("/ping").text == "pong"
-    assert ui.get("/version").text.startswith("2.5.1-")
+    assert ui.get("/version").text.startswith("2.6.1-")
     assert ui.read("/features") == {"FEATURE_ARTIFACT_TABLE": True, "FEATURE_ARTIFACT_SEARCH": False}
     assert ui.read("/config") == {}
     assert ui.read("/plugin") == []
