@@ -48,12 +48,15 @@ READ = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_number =
 READ_NAMED = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_id = %(run_id)s"
 LIST = Listing("", RUN_ROW, "FROM runs_v3 WHERE flow_id = %(flow)s", (("ts_epoch", "bigint"), ("run_number", "bigint")))
 _STATUS = RunStatus("r")
-LIST_WITH_STATUS = Listing(
-    "",
-    RUN_ROW_WITH_STATUS,
-    f"""FROM (SELECT r.*, {_STATUS.status} AS status FROM runs_v3 AS r {_STATUS.joins}) AS runs
-        WHERE flow_id = %(flow)s""",
-    LIST.keys,
+LIST_WITH_STATUS, LIST_OF_RUNNING = (
+    Listing(
+        "",
+        RUN_ROW_WITH_STATUS,
+        f"""FROM (SELECT r.*, {_STATUS.status} AS status FROM runs_v3 AS r {_STATUS.joins} WHERE {condition}) AS runs
+            WHERE flow_id = %(flow)s""",
+        LIST.keys,
+    )
+    for condition in ("true", _STATUS.may_run)
 )
 FILTERS = {
     "flow_id": Field("flow_id"),
@@ -104,6 +107,8 @@ async def list_runs(call: Call) -> Reply:
     if not condition:
         return await send_list(call, LIST, call.address())
     listing = LIST_WITH_STATUS if "status" in condition.fields else LIST
+    if {("status", "running"), ("status:eq", "running")} & set(call.query):
+        listing = LIST_OF_RUNNING
     return await send_page(call, listing, call.address(), condition)
 
 

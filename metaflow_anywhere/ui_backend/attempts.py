@@ -7,13 +7,14 @@ outcome is known, and among its artifacts ``_task_ok``. All of that is read for 
 from __future__ import annotations
 
 from metaflow_anywhere.database.filters import Field
+from metaflow_anywhere.database.run_status import NOW_MS, NOW_SECONDS
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import NOW_MS, NOW_SECONDS
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
+FIRST_BEATS_MS = 10_000
 SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
 SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
 
@@ -84,8 +85,13 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
         WHEN r.last_heartbeat_ts IS NULL AND abs({NOW_MS} - {began}) > {cutoffs.old_milliseconds} THEN 'failed'
         WHEN r.last_heartbeat_ts IS NULL AND a.started_at IS NULL THEN 'pending'
         ELSE 'running' END"""
+    # Heartbeats are in whole seconds, rounded down, and the second comes after ten: until then the last thing that the
+    # task said is better known.
+    said = f"""CASE WHEN {beat} < {began} + {FIRST_BEATS_MS} THEN greatest({began}, (SELECT max(m.ts_epoch)
+        FROM metadata_v3 AS m WHERE m.flow_id = r.flow_id AND m.run_number = r.run_number AND m.step_name = r.step_name
+            AND m.task_id = r.task_id)) END"""
     finished = f"""coalesce(greatest(a.attempt_finished, a.task_ok_finished), a.next_at,
-        CASE WHEN {silent} THEN {beat} END)"""
+        CASE WHEN {silent} THEN greatest({beat}, {said}) END)"""
     return Table(
         opening=RUN,
         base=f"""SELECT flow_id, run_number, run_id, step_name, task_id, task_name, user_name, ts_epoch,

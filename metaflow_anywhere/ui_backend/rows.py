@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metaflow_anywhere.database.filters import Field
+from metaflow_anywhere.database.run_status import NOW_MS, RunStatus
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import NOW_MS, WatchfulRunStatus
 from metaflow_anywhere.ui_backend.tables import IN_RUN, IN_STEP, IN_TASK, RUN, RUN_TAGS, Table
 
 # A tag vouches for the name: anybody can call himself anything. Written as the index on it is.
@@ -41,7 +41,7 @@ FLOWS = Table(
 
 def runs(cutoffs: Cutoffs, condition: str = "true") -> Table:
     """Runs that meet ``condition`` (a constant)."""
-    status = WatchfulRunStatus("r", cutoffs.run_seconds, cutoffs.old_milliseconds, cutoffs.task_seconds)
+    status = RunStatus("r", cutoffs.run_seconds, cutoffs.old_milliseconds, cutoffs.task_seconds)
     return Table(
         base=f"""SELECT flow_id, run_number, run_id, user_name, {VOUCHED_USER} AS "user",
             coalesce(run_id, run_number::text) AS run, ts_epoch, last_heartbeat_ts, tags, system_tags
@@ -86,7 +86,7 @@ def steps(cutoffs: Cutoffs) -> Table:
         joins=f"""CROSS JOIN LATERAL (SELECT greatest(
             (SELECT max(ts_epoch) FROM artifact_v3 WHERE {of_step} AND name = '_task_ok'),
             (SELECT max(ts_epoch) FROM metadata_v3
-             WHERE {of_step} AND field_name IN ('attempt_ok', 'attempt-done')),
+             WHERE {of_step} AND field_name IN ('attempt', 'attempt_ok', 'attempt-done')),
             (SELECT max(last_heartbeat_ts) * 1000 FROM tasks_v3 WHERE {of_step})) AS until) AS known""",
         columns=columns("flow_id run_number run_id step_name user_name ts_epoch duration tags system_tags"),
         keys=("step_name",),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metaflow_anywhere.database.run_status import INACTIVE_SECONDS, OLD_MILLISECONDS
+from metaflow_anywhere.database.run_status import INACTIVE_SECONDS, OLD_MILLISECONDS, TASK_SECONDS
 from metaflow_anywhere.database.settings import DatabaseSettings, SettingsError, whole_number
 from metaflow_anywhere.http import path_prefix
 from metaflow_anywhere.ui_backend.building import BUILT
@@ -29,7 +29,7 @@ DEFAULT_LINKS = (
 class Cutoffs:
     """After how much silence a thing counts as dead; runs and tasks each have their own patience."""
 
-    task_seconds: int = 60
+    task_seconds: int = TASK_SECONDS
     run_seconds: int = INACTIVE_SECONDS
     old_milliseconds: int = OLD_MILLISECONDS
 

@@ -87,6 +87,8 @@ class Table:
     def listing(self, asked: Asked) -> sql.Composed:
         """The statement for a list request."""
         order = _order_by(asked.order, self.keys)
+        implied = [self.implied[item] for item in asked.exactly.items() if item in self.implied]
+        base = f"SELECT * FROM ({self.base}) AS b WHERE {' AND '.join(['true', *implied])}"
         first = self._base_order(asked)
         derived = self._needs_derived(asked)
         if asked.groups:
@@ -97,12 +99,9 @@ class Table:
             order = f"ORDER BY {', '.join(_quoted(name) + ' NULLS LAST' for name in asked.groups)}, {order[9:]}"
             if not derived:
                 return self._statement(groups, [f"SELECT {self._document} FROM ({self._row}) AS x {order}"])
-            return self._statement([self.base], [f"SELECT {self._document} FROM (", *groups, f") AS x {order}"])
+            return self._statement([base], [f"SELECT {self._document} FROM (", *groups, f") AS x {order}"])
         ending = f"{order} LIMIT {asked.limit} OFFSET {asked.offset}"
-        implied = " AND ".join(
-            ["true", *(self.implied[item] for item in asked.exactly.items() if item in self.implied)]
-        )
-        chosen: list[Part] = [f"SELECT * FROM ({self.base}) AS b WHERE {implied}", asked.condition.text]
+        chosen: list[Part] = [base, asked.condition.text]
         if not derived:
             # Every base row makes at least one row, so the first rows are made of the first base rows.
             chosen.append(f" {first} LIMIT {asked.limit + asked.offset}")

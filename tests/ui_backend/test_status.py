@@ -142,11 +142,37 @@ def test_the_outcome_of_the_last_step_is_the_runs(case: Case, value: str, status
     assert 89_000 <= run["duration"] == run["finished_at"] - run["ts_epoch"] <= 91_000
 
 
-def test_a_last_step_that_is_tried_again_is_running(case: Case) -> None:
-    task = case.task("end", beat=1)
-    case.say("end", task, "attempt_ok", "False", at=10)
-    case.say("end", task, "attempt", "1", at=5, attempt=1)
+@pytest.mark.parametrize("step", ["end", "finale"])
+def test_a_last_step_that_is_tried_again_is_running(case: Case, step: str) -> None:
+    case.say("_parameters", case.task("_parameters"), "end_step", step, at=99)
+    task = case.task(step, beat=1)
+    case.say(step, task, "attempt_ok", "False", at=10)
+    case.say(step, task, "attempt", "1", at=5, attempt=1)
     assert case.run()["status"] == "running"
+    assert [len(case.found(f"status={one}")) for one in ("running", "failed", "completed")] == [1, 0, 0]
+    grouped = case.found("_group=flow_id&status=running")
+    assert [row["status"] for row in grouped] == ["running"]
+
+
+@pytest.mark.parametrize("lived", [0.4, 1.7, 8.0])
+@pytest.mark.parametrize("case", [{"beat": None, "at": 400}], indirect=True)
+def test_what_was_killed_did_not_end_before_it_began(case: Case, lived: float) -> None:
+    """Heartbeats are in whole seconds, rounded down: the first may lie before the beginning of what it is of."""
+    began = int(time.time()) - 400 + 0.8
+    case.table.execute(
+        "UPDATE runs_v3 SET ts_epoch = %s, last_heartbeat_ts = %s WHERE run_number = %s",
+        (int(began * 1000), int(began), case.number),
+    )
+    ago = time.time() - began
+    task = case.task("work", at=ago - 0.1, beat=ago)
+    case.say("work", task, "attempt", "0", at=ago - 0.15)
+    case.say("work", task, "ds-root", "x", at=ago - lived)
+    run, attempt = case.run(), case.attempts()[0]
+    assert (run["status"], attempt["status"]) == ("failed", "failed")
+    assert abs(run["duration"] - lived * 1000) < 20
+    assert run["finished_at"] == run["ts_epoch"] + run["duration"]
+    assert abs(attempt["duration"] - (lived - 0.15) * 1000) < 20
+    assert attempt["finished_at"] == attempt["started_at"] + attempt["duration"] <= run["finished_at"]
 
 
 @pytest.mark.parametrize("case", [{"beat": 3600, "at": 4000}], indirect=True)

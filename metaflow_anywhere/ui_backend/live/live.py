@@ -17,6 +17,7 @@ from aiohttp import web
 
 from metaflow_anywhere.database.feed import METADATA_FIELDS, Change
 from metaflow_anywhere.database.pool import Pool, Unavailable
+from metaflow_anywhere.database.run_status import RETRY_SECONDS
 from metaflow_anywhere.ui_backend.graph import Graphs
 from metaflow_anywhere.ui_backend.live import listener, publishers, socket
 from metaflow_anywhere.ui_backend.live.events import UPDATE, Pending, Reader, Run, run_base
@@ -24,7 +25,6 @@ from metaflow_anywhere.ui_backend.live.hub import MANY, Client, Event, Hub, Subs
 from metaflow_anywhere.ui_backend.live.silence import Silence
 from metaflow_anywhere.ui_backend.server import Problem
 from metaflow_anywhere.ui_backend.settings import Cutoffs
-from metaflow_anywhere.ui_backend.status import RETRY_SECONDS
 from metaflow_anywhere.ui_backend.tables import read
 
 UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database, at first ...
