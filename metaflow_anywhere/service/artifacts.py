@@ -13,6 +13,7 @@ from metaflow_anywhere.service.metadata import counted
 from metaflow_anywhere.service.storable import storable_json
 
 STRINGS = ("name", "location", "ds_type", "sha", "type", "content_type", "user_name")
+NAMES = ("name", "user_name")
 
 CREATE = f"""
     WITH {RUN}, {THE_TASK},
@@ -26,8 +27,6 @@ CREATE = f"""
         FROM run, task, jsonb_to_recordset(%(rows)s::jsonb)
             AS sent (name text, location text, ds_type text, sha text, type text, content_type text, user_name text,
                 attempt_id smallint, tags jsonb, system_tags jsonb)
-        WHERE greatest(length(name), length(location), length(ds_type), length(sha), length(type),
-            length(content_type), length(user_name), 0) <= 255
         ON CONFLICT DO NOTHING
         RETURNING 1
     )
@@ -63,7 +62,7 @@ READ = f"""
 
 async def create_artifacts(call: Call) -> Reply:
     """How many artifacts were new; those already there are left as they are. 400 without their task."""
-    rows = parse_rows(call.body, STRINGS)
+    rows = parse_rows(call.body, STRINGS, NAMES)
     for place, row in enumerate(rows):
         check_attempt(row.get("attempt_id"), place)
     parameters = {**call.address(), "rows": storable_json(call.body, rows)}

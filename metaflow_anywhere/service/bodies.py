@@ -10,6 +10,7 @@ from metaflow_anywhere.service.messages import bad_request
 from metaflow_anywhere.service.storable import storable_text
 
 LARGEST_ATTEMPT = 32767  # of a smallint column
+LONGEST_NAME = 255  # characters, of the columns that are keys or hold users
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -20,8 +21,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def parse_rows(body: bytes, strings: Iterable[str]) -> list[dict[str, Any]]:
-    """The body as a JSON array of objects whose ``strings`` are strings, null or absent. Raises a 400."""
+def parse_rows(body: bytes, strings: Iterable[str], names: Iterable[str]) -> list[dict[str, Any]]:
+    """The body as a JSON array of objects whose ``strings`` are strings, null or absent. Raises a 400.
+
+    Those of them that are ``names`` have a limited length: a row that cannot be stored must not be left out silently.
+    """
     document = _parse(body)
     if not isinstance(document, list):
         raise bad_request("the body must be a JSON array of objects")
@@ -31,6 +35,9 @@ def parse_rows(body: bytes, strings: Iterable[str]) -> list[dict[str, Any]]:
         for name in strings:
             if not isinstance(row.get(name, ""), str | None):
                 raise bad_request(f"{name} of item {place} must be a string")
+        for name in names:
+            if len(row.get(name) or "") > LONGEST_NAME:
+                raise bad_request(f"{name} of item {place} is longer than {LONGEST_NAME} characters")
         for name in ("tags", "system_tags"):
             _check_tags(name, row.get(name), f" of item {place}")
     return document

@@ -12,12 +12,13 @@ from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request
 from metaflow_anywhere.service.storable import storable_json
 
 STRINGS = ("field_name", "type", "user_name")
+NAMES = ("field_name", "user_name")
 
 _PUBLISHED = ", ".join(f"'{field}'" for field in sorted(METADATA_FIELDS))
 VALUE = """CASE jsonb_typeof(value)
     WHEN 'array' THEN ARRAY (SELECT item FROM jsonb_array_elements_text(value) AS item)::text
     ELSE value #>> '{}' END"""
-# All rows in one statement; one that no column can hold is left out and not counted, as clients expect.
+# All rows in one statement: all are stored, or none.
 # The official client sends numbers of attempts as numbers, and foreach stacks as lists: those are stored in the text
 # form of an array, such as {items=3}.
 CREATE = f"""
@@ -30,7 +31,6 @@ CREATE = f"""
             tags, system_tags
         FROM run, task, jsonb_to_recordset(%(rows)s::jsonb)
             AS sent (field_name text, value jsonb, type text, user_name text, tags jsonb, system_tags jsonb)
-        WHERE greatest(length(field_name), length(type), length(user_name), 0) <= 255
         RETURNING CASE WHEN field_name IN ({_PUBLISHED}) THEN {METADATA_KEY} END AS key
     )
     SELECT EXISTS (SELECT FROM task), count(*), string_agg(key, ',') FROM made
@@ -45,7 +45,7 @@ OF_TASK = Listing(
 
 async def create_metadata(call: Call) -> Reply:
     """How many rows were stored; 400 without their task."""
-    rows = parse_rows(call.body, STRINGS)
+    rows = parse_rows(call.body, STRINGS, NAMES)
     for place, row in enumerate(rows):
         if isinstance(row.get("value"), dict):
             raise bad_request(f"value of item {place} must be a string, a number or a list")

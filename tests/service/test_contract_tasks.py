@@ -190,11 +190,33 @@ def test_metadata_values_are_stored_as_text(http: Client, made: Made, sent: obje
     assert http.read(f"{made.task}/metadata")[0]["value"] == stored
 
 
-def test_a_row_that_no_column_can_hold_is_left_out_and_not_counted(http: Client, made: Made) -> None:
-    rows = [{"field_name": "x" * 256}, {"field_name": "kept"}]
-    assert http.made(f"{made.task}/metadata", rows) == {"metadata_created": 1}
-    rows = [{"name": "kept"}, {"name": "n", "location": "x" * 256}]
-    assert http.made(f"{made.task}/artifact", rows) == {"artifacts_created": 1}
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("metadata", "field_name"), ("metadata", "user_name"), ("artifact", "name"), ("artifact", "user_name")],
+)
+def test_a_row_that_no_column_can_hold_is_refused_and_never_left_out_silently(
+    http: Client, made: Made, kind: str, key: str
+) -> None:
+    label = "field_name" if kind == "metadata" else "name"
+    answer = http.post(f"{made.task}/{kind}", [{label: "kept"}, {label: "other", key: "ü" * 256}])
+    assert (answer.status_code, answer.json()) == (400, f"{key} of item 1 is longer than 255 characters")
+    assert http.read(f"{made.task}/{kind}{'s' if kind == 'artifact' else ''}") == []
+    fits = {label: "other", key: "ü" * 255}
+    assert http.made(f"{made.task}/{kind}", [{label: "kept"}, fits]).popitem()[1] == 2
+
+
+@pytest.mark.parametrize("length", [256, 1024, 4096])
+def test_what_is_no_key_may_be_of_any_length(http: Client, made: Made, length: int) -> None:
+    sent = {
+        "location": f":root:/{'x' * length}/.metaflow",
+        "type": f"<class '{'y' * length}'>",
+        "content_type": "z" * length,
+    }
+    assert http.made(f"{made.task}/artifact", [artifact("long", **sent)]) == {"artifacts_created": 1}
+    row = http.read(f"{made.task}/artifacts/long")
+    assert {key: row[key] for key in sent} == sent
+    assert http.made(f"{made.task}/metadata", [{"field_name": "f", "type": "t" * length}]) == {"metadata_created": 1}
+    assert http.read(f"{made.task}/metadata")[0]["type"] == "t" * length
 
 
 @pytest.mark.parametrize("kind", ["metadata", "artifact"])
