@@ -5,6 +5,7 @@ One queue of events (started, said, ended) is read by the calling thread, which 
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -67,6 +68,8 @@ class Run:
     def __call__(self) -> list[Outcome]:
         """Run everything that can be run; returns one outcome a stage, in written order."""
         sorter, ready = self.graph.sorter(), set[str]()
+        if self.act is bring_up and self.parallel:
+            threading.Thread(target=self._begin, name="begin", daemon=True).start()
         try:
             while sorter.is_active():
                 ready.update(sorter.get_ready())
@@ -81,6 +84,11 @@ class Run:
         except KeyboardInterrupt:
             self._interrupt()
         return [self.outcomes[name] for name in self.graph]
+
+    def _begin(self) -> None:
+        for name in self.graph:
+            with contextlib.suppress(Exception):  # told when the stage's turn comes
+                self.stages[name].begin()
 
     def _startable(self, ready: set[str]) -> list[str]:
         in_order = self.graph.written(ready)

@@ -53,6 +53,12 @@ class Stage(Protocol):
     def check(self) -> Verdict:
         """Look, cheaply and without changing anything."""
 
+    def begin(self) -> None:
+        """Begin what takes long and needs no other stage, at the start of a run; `work` comes later and finishes it.
+
+        May do nothing, and may fail: whatever fails here is told when the stage's turn comes.
+        """
+
     def work(self, progress: Progress) -> str:
         """Make the promise true; returns the sentence that says what is there now. Safe to call again."""
 

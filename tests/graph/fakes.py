@@ -21,12 +21,16 @@ class FakeStage:
     diary: list[str]
     does: Work = lambda progress: "worked"
     finds: Verdict = field(default_factory=lambda: needed("it was told so"))
+    begins: Callable[[], None] = lambda: None
     limit: float = 30.0
     log: Path | None = None
 
     def check(self) -> Verdict:
         self.diary.append(f"check {self.name}")
         return self.finds
+
+    def begin(self) -> None:
+        self.begins()
 
     def work(self, progress: Progress) -> str:
         self.diary.append(f"work {self.name}")

@@ -44,6 +44,32 @@ def test_nothing_begins_before_what_it_needs(diary: list[str]) -> None:
     assert worked[-1] == "d"
 
 
+def test_a_stage_may_begin_before_what_it_needs_is_done(diary: list[str]) -> None:
+    begun = threading.Event()
+    first = FakeStage("a", diary, lambda progress: str(begun.wait(60)))
+    stages = stages_for(DIAMOND, diary, a=first, d=FakeStage("d", diary, begins=begun.set))
+    assert run(DIAMOND, stages).outcomes["a"].detail == "True"
+
+
+def test_what_cannot_begin_early_fails_nothing(diary: list[str]) -> None:
+    tried = threading.Event()
+
+    def begin() -> None:
+        tried.set()
+        raise RuntimeError
+
+    first = FakeStage("a", diary, lambda progress: str(tried.wait(60)), begins=begin)
+    assert set(states(run(DIAMOND, stages_for(DIAMOND, diary, a=first))).values()) == {State.DONE}
+
+
+def test_nothing_begins_early_on_the_way_down_or_in_a_serial_run(diary: list[str]) -> None:
+    begun = threading.Event()
+    stages = stages_for(DIAMOND, diary, d=FakeStage("d", diary, begins=begun.set))
+    run(DIAMOND, stages, act=take_down)
+    run(DIAMOND, stages, parallel=False)
+    assert not begun.is_set()
+
+
 def test_independent_stages_run_at_the_same_time(diary: list[str]) -> None:
     meet = meeting(2)
     stages = stages_for(DIAMOND, diary, b=FakeStage("b", diary, meet), c=FakeStage("c", diary, meet))

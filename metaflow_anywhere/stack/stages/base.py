@@ -33,6 +33,9 @@ class StackStage:
         """Each stage looks for itself."""
         raise NotImplementedError
 
+    def begin(self) -> None:
+        """Nothing that could begin early."""
+
     def work(self, progress: Progress) -> str:
         """Each stage works for itself."""
         raise NotImplementedError
