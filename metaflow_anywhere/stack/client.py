@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from metaflow_anywhere.edge import SERVICE_PREFIX
+from metaflow_anywhere.environment import shell_environment
 from metaflow_anywhere.settings import Settings
 from metaflow_anywhere.stack.cards import card_folder
 
@@ -53,9 +54,10 @@ def as_notebook(variables: Mapping[str, str]) -> str:
 
 
 def run_environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with the client's variables on top.
+    """The shell's environment with the client's variables on top.
 
     Our own Python's folder is the last on the path: for whoever has no ``python``, or none with Metaflow, active.
     """
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
-    return {**os.environ, "PATH": path, **client_environment(settings, os.environ)}
+    shell = shell_environment()
+    path = os.pathsep.join([shell.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    return {**shell, "PATH": path, **client_environment(settings, shell)}

@@ -18,11 +18,13 @@ from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, cad
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
+from metaflow_anywhere.stack.client import PROXY_VARIABLES
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
@@ -30,6 +32,12 @@ from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.ui_backend.building import built_from
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
+# What the UI backend can be told (see its --help) beside what we tell it; a change is noticed when it restarts.
+UI_VARIABLES = (
+    "HEARTBEAT_THRESHOLD", "RUN_INACTIVE_CUTOFF_TIME", "OLD_RUN_FAILURE_CUTOFF_TIME", "WS_QUEUE_TTL_SECONDS",
+    "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", "MF_CARD_FOLDERS", "MF_UI_CACHE_MB", "MF_DEFAULT_TIME_FILTER_DAYS",
+    "CUSTOM_QUICKLINKS", "NOTIFICATIONS", "GA_TRACKING_ID",
+)  # fmt: skip
 PAGES = Path(__file__).with_name("page")
 COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
@@ -76,12 +84,12 @@ class Stack:
                 why=f"a file is in its place; the value comes from {self.settings.origins['root']}",
                 run=command("up", root=f"{root}.d"),
             )
-        passing = 0o711 if Account.for_this_process() else 0o700
+        passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
         wanted = [
-            (root, 0o755, "MF_ROOT"), (self.settings.datastore_dir, 0o755, "DATASTORE_DIR"),
-            (self.settings.state_dir, 0o755, "MF_STATE_DIR"), (self.folder, passing, "MF_STATE_DIR"),
-            (self.sockets, passing, "MF_STATE_DIR"), (self.settings.log_dir, 0o700, "MF_STATE_DIR"),
-            (self.database_socket, 0o700, "MF_STATE_DIR"),
+            (root, passing, "MF_ROOT"), (self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR"),
+            (self.settings.state_dir, passing, "MF_STATE_DIR"), (self.folder, passing, "MF_STATE_DIR"),
+            (self.sockets, passing, "MF_STATE_DIR"), (self.settings.log_dir, PRIVATE_FOLDER, "MF_STATE_DIR"),
+            (self.database_socket, PRIVATE_FOLDER, "MF_STATE_DIR"),
         ]  # fmt: skip
         for folder, mode, name in wanted:
             self._make_folder(folder, mode, name)
@@ -94,8 +102,7 @@ class Stack:
     def _make_folder(self, folder: Path, mode: int, name: str) -> None:
         try:
             if not folder.is_dir():
-                folder.mkdir(parents=True)
-                folder.chmod(mode)
+                make_folder(folder, mode)
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied", str(folder))
         except OSError as error:
@@ -186,10 +193,12 @@ class Stack:
 
     def conninfo(self, role: str = SERVICE_ROLE, database: str = DATABASE) -> str:
         """libpq connection string over the Unix socket; the password is in the file it names, not in it."""
-        return (
-            f"host={self.database_socket} port={self.ports.database} user={role} dbname={database} "
-            f"passfile={self.pgpass} connect_timeout=5 application_name=metaflow-anywhere"
-        )
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  # costs a tenth of a second, for those who connect
+
+        return make_conninfo(
+            host=str(self.database_socket), port=self.ports.database, user=role, dbname=database,
+            passfile=str(self.pgpass), connect_timeout=5, application_name="metaflow-anywhere",
+        )  # fmt: skip
 
     # ---- addresses
 
@@ -233,6 +242,7 @@ class Stack:
             stop_signal="INT",  # fast: without waiting for clients
             stop_seconds=DATABASE_STOP_SECONDS,
             ends_after=1,
+            bare=True,
         )
 
     def sync_program(self) -> Program:
@@ -245,6 +255,7 @@ class Stack:
             stop_signal="INT",
             stop_seconds=SYNC_STOP_SECONDS,
             ends_after=2,
+            keep=(*PROXY_VARIABLES, "no_proxy", "NO_PROXY"),  # what it tells browsers to paste depends on them
         )
 
     def service_program(self) -> Program:
@@ -280,6 +291,7 @@ class Stack:
                 "PYTHONUNBUFFERED": "1",
             },
             fingerprint=f"{__version__} {built_from()}",
+            keep=UI_VARIABLES,
         )
 
     def _listening(self, socket: Path, program: str) -> list[str]:

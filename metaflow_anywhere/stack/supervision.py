@@ -7,53 +7,33 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import http.client
 import os
-import shlex
+import signal
 import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metaflow_anywhere.environment import program_environment
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
+from metaflow_anywhere.stack.supervisor_file import FINGERPRINT_VARIABLE, FOLDER, STACK_VARIABLE, Program, render
 
-STACK_VARIABLE = "METAFLOW_ANYWHERE_STACK"  # in every program's environment, so that orphans can be told
-FINGERPRINT_VARIABLE = "METAFLOW_ANYWHERE_FINGERPRINT"
 START_SECONDS = 15.0
 END_SECONDS = 75.0  # longer than the slowest program's stop limit
 ORPHAN_SECONDS = 10.0
-LOG_BYTES = 10 * 1024 * 1024
-OLD_LOGS = 3
-START_RETRIES = 10
+DATABASE_SECONDS = 60.0  # PostgreSQL writes a checkpoint when it ends; killed meanwhile, it would have to recover
 CALL_SECONDS = 90.0  # a call may wait for the end of the slowest program
 ALREADY_STARTED = 60  # supervisor's fault number (http://supervisord.org/api.html lists them in xmlrpc.Faults)
-LAST_PRIORITY = 900  # supervisord ends those with the highest number first
-
-
-@dataclass(frozen=True)
-class Program:
-    """One program of the stack, as its supervisor is told of it.
-
-    ``command`` is an argument list; ``environment`` is added to the supervisor's; ``fingerprint`` is any text that
-    changes when the program has to be restarted to notice (its configuration files, the version of its code).
-    """
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    fingerprint: str = ""
-    stop_signal: str = "TERM"
-    stop_seconds: int = 10
-    ends_after: int = 0  # when the supervisor ends all of them, those with lower numbers go first
+USAGE = "For help, use"  # how supervisord ends each complaint
 
 
 @dataclass(frozen=True)
@@ -109,10 +89,19 @@ class Supervisor:
         return self.programs().get(name)
 
     def is_current(self, program: Program) -> bool:
-        """Whether the running supervisor was told of ``program`` exactly as it is now."""
-        with contextlib.suppress(OSError):
-            return self._section(program) in self.configuration.read_text()
+        """Whether the process that runs is of ``program`` exactly as it is now.
+
+        The process itself is asked: the configuration file is ahead of it while others are being stopped for a change.
+        """
+        info = self.info(program.name)
+        with contextlib.suppress(psutil.Error, OSError):
+            if info is not None and info.pid is not None:
+                return psutil.Process(info.pid).environ().get(FINGERPRINT_VARIABLE) == program.mark
         return False
+
+    def lost(self) -> bool:
+        """Whether programs of this stack run, and no supervisor that answers looks after them."""
+        return not self.alive() and bool(self._leftovers())
 
     # ---- doing
 
@@ -126,18 +115,36 @@ class Supervisor:
             alive = self.alive()
             if not alive:
                 self.end_leftovers(progress)
-            text = self._render(programs())
-            if alive:
-                if not self.configuration.exists() or self.configuration.read_text() != text:
-                    self.configuration.write_text(text)
-                    self._reread()
-                return
-            self.configuration.write_text(text)
-            self.configuration.chmod(0o600)
-            self._launch(progress)
+            wanted = programs()
+            changed = self._write(wanted)
+            if not alive:
+                self._launch(progress)
+            elif changed:
+                self._reread()
+            self._forget_others(wanted)
+
+    def _write(self, programs: Sequence[Program]) -> bool:
+        """Write what supervisord and ``launch`` read; True if supervisord has to read anew."""
+        text = os.fsencode(render(self.stack_id, self.folder, self.logs, self.socket, programs))
+        for one in programs:
+            if not os.access(one.command[0], os.X_OK):
+                raise AnywhereError(f"{one.name} cannot be started", why=f"no program {one.command[0]}")
+            document = one.document(self.stack_id, os.environ).encode("ascii")
+            _write_private(self.folder / one.file_name, document)
+        if self.configuration.exists() and self.configuration.read_bytes() == text:
+            return False
+        _write_private(self.configuration, text)
+        return True
+
+    def _forget_others(self, programs: Sequence[Program]) -> None:
+        """Remove what ``launch`` was told of programs as they were before."""
+        known = {self.folder / one.file_name for one in programs}
+        for path in (self.folder / FOLDER).glob("*.json"):
+            if path not in known:
+                path.unlink(missing_ok=True)
 
     def start(self, name: str) -> None:
-        """Ask for ``name`` to run; returns at once."""
+        """Ask for ``name`` to run; returns at once. Raises AnywhereError if the supervisor cannot."""
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
@@ -178,8 +185,11 @@ class Supervisor:
         for one in leftovers:
             with contextlib.suppress(psutil.Error):
                 # PostgreSQL's polite end is INT: on TERM it would wait for its clients.
-                one.send_signal(2 if "postgres" in one.name() else 15)
+                one.send_signal(signal.SIGINT if "postgres" in one.name() else signal.SIGTERM)
+                one.send_signal(signal.SIGCONT)  # one that somebody stopped could not even end itself
         _, stubborn = psutil.wait_procs(leftovers, timeout=ORPHAN_SECONDS)
+        databases = [one for one in stubborn if one.is_running() and "postgres" in one.name()]
+        psutil.wait_procs(databases, timeout=DATABASE_SECONDS - ORPHAN_SECONDS)
         for one in stubborn:
             with contextlib.suppress(psutil.Error):
                 one.kill()
@@ -205,13 +215,14 @@ class Supervisor:
     def _launch(self, progress: Progress) -> None:
         self.socket.unlink(missing_ok=True)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.configuration)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("METAFLOW_")}
         started = subprocess.run(
-            command, cwd="/", env=environment, capture_output=True, text=True, check=False, start_new_session=True
-        )
+            command, cwd=self.folder, env=program_environment(os.environ), stdin=subprocess.DEVNULL,
+            capture_output=True, check=False, start_new_session=True,
+        )  # fmt: skip
         if started.returncode != 0:
-            why = (started.stderr or started.stdout).strip().splitlines()
-            raise AnywhereError("the supervisor did not start", why=why[-1] if why else "", log=self.log)
+            said = (started.stderr + started.stdout).decode("utf-8", "replace").splitlines()
+            why = "\n".join(line for line in said if line.strip() and not line.startswith(USAGE))
+            raise AnywhereError("the supervisor did not start", why=why, log=self.log)
 
         def answers() -> None:
             if not self.alive():
@@ -240,52 +251,11 @@ class Supervisor:
         except (xmlrpc.client.ProtocolError, http.client.HTTPException, OSError) as error:
             raise ConnectionError(str(error)) from error
 
-    def _render(self, programs: Sequence[Program]) -> str:
-        pidfile = self.folder / "supervisord.pid"
-        user = "user=root\n" if os.geteuid() == 0 else ""
-        head = f"""; written by metaflow-anywhere at each start
-[supervisord]
-logfile={_ini(self.log)}
-logfile_maxbytes={LOG_BYTES}
-logfile_backups=1
-pidfile={_ini(pidfile)}
-directory=/
-umask=077
-identifier={self.stack_id}
-{user}[unix_http_server]
-file={_ini(self.socket)}
-chmod=0600
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
-"""
-        return head + "".join(self._section(program) for program in programs)
-
-    def _section(self, program: Program) -> str:
-        mark = hashlib.sha256(program.fingerprint.encode()).hexdigest()[:16]
-        environment = {**program.environment, STACK_VARIABLE: self.stack_id, FINGERPRINT_VARIABLE: mark}
-        pairs = ",".join(f'{name}="{_ini(value)}"' for name, value in sorted(environment.items()))
-        return f"""[program:{program.name}]
-command={_ini(shlex.join(program.command))}
-environment={pairs}
-directory=/
-autostart=false
-autorestart=true
-priority={LAST_PRIORITY - program.ends_after}
-startsecs=1
-startretries={START_RETRIES}
-stopsignal={program.stop_signal}
-stopwaitsecs={program.stop_seconds}
-redirect_stderr=true
-stdout_logfile={_ini(self.logs / f"{program.name}.log")}
-stdout_logfile_maxbytes={LOG_BYTES}
-stdout_logfile_backups={OLD_LOGS}
-"""
-
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """One at a time, whether stages of one run or two commands at once."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / FOLDER).mkdir(parents=True, exist_ok=True, mode=0o700)
             with (self.folder / "lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
@@ -323,6 +293,13 @@ def _lives(pid: int) -> bool:
     return False
 
 
-def _ini(value: object) -> str:
-    """``value`` for supervisord's configuration, in which a percent sign begins an expansion."""
-    return str(value).replace("%", "%%")
+def _write_private(path: Path, content: bytes) -> None:
+    """In one step, so that nobody reads half a file; for its owner only."""
+    half = path.with_name(f".{path.name}.new")
+    half.unlink(missing_ok=True)
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    half.replace(path)
+
+
+__all__ = ["FINGERPRINT_VARIABLE", "STACK_VARIABLE", "Info", "Program", "Supervisor"]

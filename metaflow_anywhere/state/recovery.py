@@ -15,6 +15,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.later import psycopg
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
@@ -218,7 +219,7 @@ def unpack_chain(programs: Programs, bases: list[BaseFiles], data: Path) -> None
 def unpack(programs: Programs, base: BaseFiles, data: Path) -> None:
     """The files of ``base`` and its manifest, in the new folder ``data``. Raises Unusable."""
     try:
-        data.mkdir(parents=True, mode=0o700)
+        make_folder(data, PRIVATE_FOLDER)
         if programs.account:
             programs.account.owns(data)
         manifest = data / POSTGRES_MANIFEST

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
@@ -203,8 +204,7 @@ def make_workplace(work: Path) -> None:
     """An empty folder ``work`` that PostgreSQL's user may pass; what a killed attempt left there is removed."""
     try:
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        work.chmod(0o711)
+        make_folder(work, PASSABLE_FOLDER)
     except OSError as error:
         raise AnywhereError(f"cannot make the database folder {work}", why=reason(error)) from error
 

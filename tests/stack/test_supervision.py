@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +117,70 @@ def test_shutting_down_leaves_nothing_and_is_safe_to_repeat(supervisor: Supervis
 
 
 def test_a_program_that_does_not_exist_is_told_as_such(supervisor: Supervisor) -> None:
-    supervisor.ensure(lambda: [Program("sleeper", ["/nowhere/at-all"])], QUIET)
     with pytest.raises(AnywhereError) as caught:
-        supervisor.start("sleeper")
+        supervisor.ensure(lambda: [Program("sleeper", ["/nowhere/at-all"])], QUIET)
     assert "/nowhere/at-all" in caught.value.why
+
+
+def limited(supervisor: Supervisor, files: int, text: str) -> subprocess.CompletedProcess[str]:
+    """Start the supervisor and a program in a shell that may open at most ``files`` files."""
+    script = f"""
+from pathlib import Path
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.stack.supervision import Program, Supervisor
+one = Supervisor({supervisor.stack_id!r}, *map(Path, {[str(supervisor.folder), str(supervisor.logs)]!r}),
+                 Path({str(supervisor.socket.parent)!r}))
+try:
+    one.ensure(lambda: [Program("sleeper", [{sys.executable!r}, "-c", {text!r}])], Progress())
+    one.start("sleeper")
+except AnywhereError as error:
+    print("\\n".join(error.lines()))
+"""
+    shell = f"ulimit -n {files}; exec {shlex.quote(sys.executable)} -c {shlex.quote(script)}"
+    return subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+
+
+def test_a_shell_with_few_files_is_enough_and_each_program_gets_what_there_is(supervisor: Supervisor) -> None:
+    tell = "import resource, time; print(*resource.getrlimit(resource.RLIMIT_NOFILE), flush=True); time.sleep(600)"
+    assert limited(supervisor, 512, tell).stdout == ""
+    log = supervisor.logs / "sleeper.log"
+
+    def told() -> str:
+        if not log.exists() or "\n" not in log.read_text():
+            raise NotYet("nothing is written")
+        return log.read_text().strip()
+
+    assert wait_until(told, what="the program", seconds=20, progress=QUIET) == "512 512"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root raises the limit by itself")
+def test_why_a_supervisor_does_not_start_is_told_to_a_user(supervisor: Supervisor) -> None:
+    assert "file descriptors" in limited(supervisor, 40, FOREVER).stdout
+
+
+def test_why_a_supervisor_does_not_start_is_told(supervisor: Supervisor) -> None:
+    supervisor.socket = supervisor.folder / "no-such-folder" / "supervisor.sock"
+    with pytest.raises(AnywhereError) as caught:
+        supervisor.ensure(lambda: [program()], QUIET)
+    assert "Cannot open an HTTP server" in str(caught.value)
+    assert "For help" not in str(caught.value)
+
+
+def test_the_process_itself_tells_whether_it_is_current(supervisor: Supervisor) -> None:
+    start(supervisor, program(fingerprint="one"))
+    changed = program(fingerprint="two")
+    supervisor._write([changed])  # the moment between the file and the restart
+    assert not supervisor.is_current(changed)
+    assert supervisor.is_current(program(fingerprint="one"))
+
+
+def test_programs_without_a_supervisor_are_told_from_a_stopped_stack(supervisor: Supervisor) -> None:
+    assert not supervisor.lost()
+    orphan = start(supervisor, program())
+    assert not supervisor.lost()
+    mother = psutil.Process(orphan).parent()
+    assert mother is not None
+    mother.kill()
+    mother.wait(10)
+    assert supervisor.lost()

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from metaflow_anywhere.environment import TEXT, shell_umask
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 
@@ -38,8 +39,9 @@ def _step(
     words = [sys.executable, *map(str, arguments)]
     with log.open("a", encoding="utf-8") as file:
         done = subprocess.run(
-            words, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=file, text=True, check=False
-        )
+            words, cwd=folder, env={**environment, **TEXT}, umask=shell_umask(), stdout=subprocess.PIPE, stderr=file,
+            encoding="utf-8", errors="replace", check=False,
+        )  # fmt: skip
         file.write(done.stdout)
     for line in done.stdout.splitlines():
         if line.startswith("  ✓") or line.startswith("  ✗"):
