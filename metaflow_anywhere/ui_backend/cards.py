@@ -31,6 +31,10 @@ HIGHEST_LEVELS = 12  # above a flow's source file
 # the page's frame and opened alone.
 SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"
 NO_DATA = {"error": "Card data not found for task"}
+CHUNK_BYTES = 256 * 1024  # of a page, read and sent at once
+LARGEST_DATA_BYTES = 32 * 2**20  # live data are checked as a whole before they are sent
+LARGE_DATA = {"error": f"Card data are larger than {LARGEST_DATA_BYTES // 2**20} MiB, and are not shown"}
+DEEP_DATA = {"error": "Card data are nested too deeply to be shown"}
 
 THE_TASK = f"""
     WITH {RUN} SELECT json_build_array(coalesce(run_id, run_number::text), coalesce(task_name, task_id::text))::text
@@ -101,31 +105,45 @@ class Cards:
         rows = [json.dumps(card).encode() for card in found]
         return many(request, rows, page=1, limit=max(1, len(rows)), last=1)
 
-    async def _page(self, request: web.Request) -> web.Response:
-        text = await self._read(request, Card.open)
-        if text is None:
-            return web.Response(status=404, text="Card not found for task", content_type="text/html")
-        return web.Response(body=text, content_type="text/html", charset="utf-8", headers=self._headers)
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        with contextlib.ExitStack() as stack:
+            file = await self._open(request, Card.open, stack)
+            if file is None:
+                return web.Response(status=404, text="Card not found for task", content_type="text/html")
+            response = web.StreamResponse(headers=self._headers)
+            response.content_type, response.charset = "text/html", "utf-8"
+            await response.prepare(request)
+            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                await response.write(chunk)
+            await response.write_eof()
+            return response
 
     async def _data(self, request: web.Request) -> web.Response:
-        card, text = await self._card(request), await self._read(request, Card.open_data)
+        with contextlib.ExitStack() as stack:
+            file = await self._open(request, Card.open_data, stack)
+            text = b"" if file is None else await asyncio.to_thread(file.read, LARGEST_DATA_BYTES + 1)
+        if len(text) > LARGEST_DATA_BYTES:
+            return json_response(LARGE_DATA, 404)
         try:
-            data = json.loads(text or b"")
+            data = await asyncio.to_thread(_strictly, text)
+        except RecursionError:
+            return json_response(DEEP_DATA, 404)
         except ValueError:  # none, or one that is being written at this moment
             return json_response(NO_DATA, 404)
-        assert card is not None
-        return json_response({"data": data, "id": card.id, "type": card.type})
-
-    async def _read(self, request: web.Request, opened: Callable[[Card], BinaryIO]) -> bytes | None:
         card = await self._card(request)
+        if card is None:
+            return json_response(NO_DATA, 404)
+        ending = json.dumps({"id": card.id, "type": card.type}).encode()
+        return web.Response(body=b'{"data": ' + data + b", " + ending[1:], content_type="application/json")
 
-        def work(card: Card) -> bytes:
-            with opened(card) as file:
-                return file.read()
-
+    async def _open(
+        self, request: web.Request, opened: Callable[[Card], BinaryIO], stack: contextlib.ExitStack
+    ) -> BinaryIO | None:
+        """The file of the card that is asked for, to be closed with ``stack``; None if there is none."""
+        card = await self._card(request)
         if card is not None:
             with contextlib.suppress(OSError, OutsideDatastore):
-                return await asyncio.to_thread(work, card)
+                return stack.enter_context(await asyncio.to_thread(opened, card))
         return None
 
     async def _card(self, request: web.Request) -> Card | None:
@@ -141,6 +159,13 @@ class Cards:
             source = await self._graphs.source_file(request)
             found = await asyncio.to_thread(_look, _above(source), place)
         return sorted(found, key=lambda card: (card.type, card.id or "", card.hash))
+
+
+def _strictly(text: bytes) -> bytes:
+    """``text`` if it is JSON, with null for the numbers that only Python's has. Raises ValueError, RecursionError."""
+    odd: list[str] = []
+    document = json.loads(text.decode(), parse_constant=odd.append)
+    return json.dumps(document).encode() if odd else text
 
 
 async def _find(request: web.Request) -> Place | None:
