@@ -122,19 +122,24 @@ class RunStatus:
 
     @property
     def _beating(self) -> str:
-        return f"abs({NOW_SECONDS} - {self.run}.last_heartbeat_ts) <= {self.inactive_seconds}"
+        # Subqueries: computed once, where the time would be looked at and calculated with for each row.
+        return f"""{self.run}.last_heartbeat_ts BETWEEN (SELECT ceil({NOW_SECONDS} - {self.inactive_seconds})::bigint)
+            AND (SELECT floor({NOW_SECONDS} + {self.inactive_seconds})::bigint)"""
 
     @property
     def may_run(self) -> str:
-        """What holds of every run that is running: it is heard of, or its last step failed and may be tried again.
+        """What holds of every run that is running: it is heard of, or its last step failed and was tried again.
 
-        Read once for all runs, so that the status of others need not be derived.
+        Read once for all runs, so that the status of others need not be derived. (OFFSET 0: looked up along an index.)
         """
         return f"""({self._beating} OR {self.run}.run_number IN (
             SELECT m.run_number FROM metadata_v3 AS m
             WHERE m.field_name = 'attempt_ok' AND m.value <> 'True' AND (m.step_name = 'end'
                 OR (m.run_number, m.step_name) IN (SELECT e.run_number, e.value FROM metadata_v3 AS e
-                    WHERE e.field_name = 'end_step' AND e.value <> 'end'))))"""
+                    WHERE e.field_name = 'end_step' AND e.value <> 'end'))
+                AND EXISTS (SELECT FROM metadata_v3 AS later WHERE later.run_number = m.run_number
+                    AND later.step_name = m.step_name AND later.field_name = 'attempt' AND later.ts_epoch > m.ts_epoch
+                    OFFSET 0)))"""
 
     @property
     def status(self) -> str:
