@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib.util
 import os
+import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ PROFILES = ("local", "colab", "remote")
 RUNTIMES = ("embedded", "udocker")
 TUNNELS = ("none",)
 YES, NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
+ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?", re.ASCII)
 
 
 class SettingsError(AnywhereError):
@@ -65,6 +67,17 @@ def _url(text: Any) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("is not a URL (http://... or https://...)")
     return str(text).rstrip("/")
+
+
+def _origins(text: Any) -> str:
+    """Origins, each as browsers write it, separated by single blanks."""
+    found = []
+    for one in str(text).replace(",", " ").split():
+        parts = urllib.parse.urlsplit(one)
+        if not ORIGIN.fullmatch(one.rstrip("/")) or parts.path not in ("", "/"):
+            raise ValueError("is not a list of origins, such as http://localhost:3000 https://ui.example")
+        found.append(one.rstrip("/").lower())
+    return " ".join(dict.fromkeys(found))
 
 
 def _word(text: Any) -> str:
@@ -105,6 +118,16 @@ class Settings:
     port: int = _setting("MF_PORT", _port, "the proxy: the one port to open in a browser and to point flows at")
     tunnel: str = _setting("MF_TUNNEL", _one_of(TUNNELS), "a public URL, when asked for")
     ui_ext_url: str = _setting("UI_EXT_URL", _url, "the URL under which users reach the proxy")
+    ui_folder: Path | None = _setting(
+        "MF_UI_FOLDER", _path, "the folder of another web UI's build, shown in the place of the built-in one"
+    )
+    ui_origins: str = _setting(
+        "MF_UI_ORIGINS", _origins, "origins of other web UIs whose pages may read the UI backend from a browser"
+    )
+    ui_open_cards: bool = _setting(
+        "MF_UI_OPEN_CARDS", _flag, "cards share the page's origin, as another UI's live cards need: their scripts may"
+        " then do all that you may",
+    )  # fmt: skip
     pgdata_dir: Path = _setting("PGDATA_DIR", _path, "the database's own files, on a fast local disk")
     datastore_dir: Path = _setting("DATASTORE_DIR", _path, "artifacts, logs of tasks and cards")
     state_dir: Path = _setting(
@@ -177,7 +200,8 @@ def rows(settings: Settings) -> list[Row]:
     found = []
     for one in _fields():
         value = getattr(settings, one.name)
-        shown = "(generated)" if value is None else "********" if one.metadata["secret"] else str(value)
+        nothing = "(generated)" if one.metadata["secret"] else "(none)"
+        shown = nothing if value is None else "********" if one.metadata["secret"] else str(value)
         found.append(Row(one.name, shown, settings.origins[one.name], one.metadata["env"], one.metadata["meaning"]))
     return found
 
@@ -299,6 +323,9 @@ DEFAULTS: Mapping[str, Default] = {
     "port": _always(7860),
     "tunnel": _always("none"),
     "ui_ext_url": lambda values, environ: (f"http://127.0.0.1:{values['port']}", ""),
+    "ui_folder": _always(None),
+    "ui_origins": _always(""),
+    "ui_open_cards": _always(False),
     "state_dir": _default_state,
     "pgdata_dir": _default_pgdata,
     "datastore_dir": lambda values, environ: (values["root"] / "datastore", ""),

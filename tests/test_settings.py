@@ -37,6 +37,10 @@ def test_every_value_knows_where_it_comes_from() -> None:
     [
         ("MF_PORT", "many", "not a port number"),
         ("MF_PORT", "0", "not a port number"),
+        ("MF_UI_ORIGINS", "ui.example", "not a list of origins"),
+        ("MF_UI_ORIGINS", "http://a/path", "not a list of origins"),
+        ("MF_UI_ORIGINS", "http://a {\n", "not a list of origins"),
+        ("MF_UI_ORIGINS", "*", "not a list of origins"),
         ("MF_RUNTIME", "docker", "not one of: embedded, udocker"),
         ("UI_EXT_URL", "localhost", "not a URL"),
         ("METAFLOW_USER", "a b", "not a single word"),

@@ -130,16 +130,26 @@ class RunStatus:
     def may_run(self) -> str:
         """What holds of every run that is running: it is heard of, or its last step failed and was tried again.
 
-        Read once for all runs, so that the status of others need not be derived. (OFFSET 0: looked up along an index.)
+        Cheaper than to derive the status of all: what was tried again is read once for all runs.
         """
-        return f"""({self._beating} OR {self.run}.run_number IN (
-            SELECT m.run_number FROM metadata_v3 AS m
+        return f"({self._beating} OR {self.run}.run_number IN (SELECT m.run_number {self._tried_again}))"
+
+    @property
+    def may_run_among_few(self) -> str:
+        """The same, looked up for each run: cheaper if there are few, such as those of one flow."""
+        return f"""({self._beating}
+            OR EXISTS (SELECT {self._tried_again} AND m.run_number = {self.run}.run_number OFFSET 0))"""
+
+    @property
+    def _tried_again(self) -> str:
+        """FROM ... WHERE: failures ``m`` of last steps with a later attempt. (OFFSET 0: looked up along an index.)"""
+        return """FROM metadata_v3 AS m
             WHERE m.field_name = 'attempt_ok' AND m.value <> 'True' AND (m.step_name = 'end'
                 OR (m.run_number, m.step_name) IN (SELECT e.run_number, e.value FROM metadata_v3 AS e
                     WHERE e.field_name = 'end_step' AND e.value <> 'end'))
                 AND EXISTS (SELECT FROM metadata_v3 AS later WHERE later.run_number = m.run_number
                     AND later.step_name = m.step_name AND later.field_name = 'attempt' AND later.ts_epoch > m.ts_epoch
-                    OFFSET 0)))"""
+                    OFFSET 0)"""
 
     @property
     def status(self) -> str:

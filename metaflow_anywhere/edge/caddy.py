@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError
@@ -39,12 +40,21 @@ def caddy_program() -> Path:
 
 
 def caddyfile(
-    *, stack_id: str, port: int, service: str, ui: str, status: Path, pages: Path, public_host: str | None = None
+    *,
+    stack_id: str,
+    port: int,
+    service: str,
+    ui: str,
+    status: Path,
+    pages: Path,
+    public_host: str | None = None,
+    ui_origins: Sequence[str] = (),
 ) -> str:
     """The configuration: loopback only, one port, and only under names that are ours (``public_host`` among them).
 
     A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421, and requests that
-    another site's page or a card makes in a browser are refused.
+    another site's page or a card makes in a browser are refused, but for what the pages of ``ui_origins`` ask of the UI
+    backend.
 
     ``/service/`` goes to the metadata service at ``service`` (``unix/`` and a socket's path, or host:port), ``/api/``
     and ``/ui_backend_service/`` to the UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which
@@ -55,10 +65,17 @@ def caddyfile(
     """
     hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
     status_address = _quoted(f"unix/{status}")
+    told = " ".join(f"{prefix}{STATUS_PATH} {prefix}{STATUS_PATH}/*" for prefix in UI_PREFIXES)
+    welcome = "".join(f"            header Origin {_quoted(origin)}\n" for origin in ui_origins)
+    if welcome:
+        welcome = f"""        not {{
+            path {" ".join(f"{prefix}/*" for prefix in UI_PREFIXES)}
+            not path {told}
+{welcome}        }}
+"""
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
     behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
     routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
-    told = " ".join(f"{prefix}{STATUS_PATH} {prefix}{STATUS_PATH}/*" for prefix in UI_PREFIXES)
     programs = " ".join(f"{prefix}/*" for prefix in behind)
     text = f"""{{
     admin off
@@ -86,7 +103,7 @@ def caddyfile(
     @foreign {{
         header Sec-Fetch-Site cross-site
         not header Sec-Fetch-Mode navigate
-    }}
+{welcome}    }}
     handle @foreign {{
         respond "a page of another site asks; only this stack's own pages may" 403
     }}

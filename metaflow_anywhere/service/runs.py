@@ -56,7 +56,7 @@ LIST_WITH_STATUS, LIST_OF_RUNNING = (
             WHERE flow_id = %(flow)s""",
         LIST.keys,
     )
-    for condition in ("true", _STATUS.may_run)
+    for condition in ("true", _STATUS.may_run_among_few)
 )
 FILTERS = {
     "flow_id": Field("flow_id"),

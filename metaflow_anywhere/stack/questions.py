@@ -15,6 +15,7 @@ from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.state.standing import Standing, read_standing
 
 ANSWER_SECONDS = 5.0
+PAGE_SIGN = "METAFLOW_SERVICE"  # by which every page, ours or another web UI's, is told where the API is
 
 
 class NoAnswer(Exception):
@@ -57,7 +58,7 @@ def ask_service(stack: Stack) -> str:
 def ask_ui(stack: Stack) -> str:
     """The UI backend's ping, its page, and a page of runs."""
     _ask(stack.ui_socket, "/ping", "pong")
-    _ask(stack.ui_socket, f"{PAGE_PREFIX}/", "Metaflow")
+    _ask(stack.ui_socket, f"{PAGE_PREFIX}/", PAGE_SIGN)
     _ask(stack.ui_socket, "/runs?_limit=1", '"data"')
     return f"UI backend{_also(stack, 'ui')}"
 
@@ -69,7 +70,7 @@ def ask_proxy(stack: Stack) -> str:
         raise NoAnswer(f"another program answers on port {stack.settings.port}")
     _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}{UI_PREFIX}/ping", "pong")
-    _get(f"{stack.proxy_url}/", "Metaflow")
+    _get(f"{stack.proxy_url}/", PAGE_SIGN)
     return f"{stack.proxy_url}/"
 
 

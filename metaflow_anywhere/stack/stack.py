@@ -270,7 +270,8 @@ class Stack:
     def ui_program(self) -> Program:
         """The UI backend. What it decodes of artifacts it keeps on this machine, within its own bound.
 
-        Other sites' pages and cards, whose scripts are anybody's, may not read its answers.
+        Other sites' pages and cards, whose scripts are anybody's, may not read its answers, but for the web UIs that
+        the settings name.
         """
         public = urllib.parse.urlsplit(self.settings.ui_ext_url)
         return Program(
@@ -283,7 +284,9 @@ class Stack:
                 "UI_EXT_URL": self.settings.ui_ext_url,
                 "METAFLOW_SERVICE": UI_PREFIX,
                 "METAFLOW_METADATA_SERVICE": SERVICE_PREFIX,
-                "ORIGIN_TO_ALLOW_CORS_FROM": f"{public.scheme}://{public.netloc}",
+                "ORIGIN_TO_ALLOW_CORS_FROM": f"{public.scheme}://{public.netloc} {self.settings.ui_origins}",
+                "UI_FOLDER": str(self.settings.ui_folder or ""),
+                "MF_UI_OPEN_CARDS": "1" if self.settings.ui_open_cards else "0",
                 "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "",
                 "MF_METADATA_SOCKET": str(self.service_socket),
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),
@@ -336,6 +339,7 @@ class Stack:
             status=self.status_socket,
             pages=PAGES,
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
+            ui_origins=tuple(self.settings.ui_origins.split()),
         )
 
     def all_programs(self) -> list[Program]:

@@ -28,7 +28,7 @@ environment:
   MF_UI_METADATA_SOCKET            a Unix socket to listen on in the place of a port (none)
   PATH_PREFIX                      serve everything under this path (none)
   MF_BASEURL                       the beginning of links in answers, for a proxy that does not tell it (none)
-  ORIGIN_TO_ALLOW_CORS_FROM        (*)
+  ORIGIN_TO_ALLOW_CORS_FROM        the origins, separated by blanks, whose pages' scripts may read answers (*)
   MF_METADATA_DB_*, PGPASSFILE     the database, as the metadata service is told it
   MF_METADATA_HOST, MF_METADATA_PORT   the metadata service, shown under /metadata (127.0.0.1, 8080)
   MF_METADATA_SOCKET               its Unix socket, in the place of those (none)
@@ -46,6 +46,8 @@ environment:
   UI_EXT_URL                       the public URL, whose path a proxy takes away (none; X-Forwarded-Prefix says it too)
   MF_DEFAULT_TIME_FILTER_DAYS      how far back the list of runs looks at first (what the UI likes)
   MF_UI_FRAME_ANCESTORS            origins, separated by spaces, whose pages may show the UI in a frame (none)
+  MF_UI_OPEN_CARDS                 1: cards share the page's origin, as other UIs' live cards need; their scripts may
+                                   then do whatever the viewer may (0)
   FEATURE_*                        shown at /features
   CUSTOM_QUICKLINKS, NOTIFICATIONS JSON arrays, shown at /links and /notifications
   GA_TRACKING_ID                   shown at /config

@@ -15,7 +15,7 @@ from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.http import AccessLog, address, serve_on
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
 from metaflow_anywhere.ui_backend.building import BUILT, is_current
-from metaflow_anywhere.ui_backend.cards import Cards
+from metaflow_anywhere.ui_backend.cards import Cards, card_policy
 from metaflow_anywhere.ui_backend.datastore import Datastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder
 from metaflow_anywhere.ui_backend.envelope import BASE_URL
@@ -33,7 +33,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     app = web.Application(middlewares=[logging_middleware(access_log), failing])
     app[BASE_URL] = settings.base_url
     app[resources.POOL] = pool
-    app.on_response_prepare.append(_with_headers(settings.allowed_origin))
+    app.on_response_prepare.append(_with_headers(settings.allowed_origins))
     app.cleanup_ctx.append(mirror.session(settings.metadata_socket))
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
@@ -47,7 +47,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
         *resources.routes(settings.cutoffs, postprocess.label, postprocess.show(decoder, settings.artifact_bytes)),
         *graphs.routes(),
         *logs.routes(datastore),
-        *Cards(datastore, settings.card_folders, graphs, settings.frame_ancestors).routes(),
+        *Cards(datastore, settings.card_folders, graphs, card_policy(settings)).routes(),
         *live.routes(),
         *Search(decoder).routes(),
         *mirror.routes(settings.metadata_url),
@@ -58,11 +58,14 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     return app
 
 
-def _with_headers(origin: str) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def _with_headers(origins: tuple[str, ...]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Whose scripts may read answers, and that nothing is taken for what it does not say it is."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Access-Control-Allow-Origin"] = origin
+        asking = request.headers.get("Origin")
+        response.headers["Access-Control-Allow-Origin"] = asking if asking in origins else origins[0]
+        if len(origins) > 1:
+            response.headers.add("Vary", "Origin")
         response.headers["X-Content-Type-Options"] = "nosniff"
 
     return add

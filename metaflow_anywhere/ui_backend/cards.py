@@ -22,13 +22,14 @@ from metaflow_anywhere.ui_backend.datastore import LOCAL, Datastore, Folder, Out
 from metaflow_anywhere.ui_backend.envelope import json_response, many
 from metaflow_anywhere.ui_backend.graph import Graphs
 from metaflow_anywhere.ui_backend.resources import POOL, TASK
+from metaflow_anywhere.ui_backend.settings import UISettings
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, TASK_ID, address, read
 
 FOLDER = "mf.cards"
 NAME = re.compile(r"(?P<type>[^-/]+)(?:-(?P<id>.+))?-(?P<hash>[0-9A-Za-z]+)\.html")
 HIGHEST_LEVELS = 12  # above a flow's source file
 # A card is whatever a user's code made. In an origin of its own it runs its scripts and reaches nothing of ours, in
-# the page's frame and opened alone.
+# the page's frame and opened alone. (`card_policy` says when that is given up.)
 SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads"
 NO_DATA = {"error": "Card data not found for task"}
 CHUNK_BYTES = 256 * 1024  # of a page, read and sent at once
@@ -80,14 +81,12 @@ class Place:
 class Cards:
     """All places where cards may be."""
 
-    def __init__(
-        self, datastore: Datastore, folders: tuple[Path, ...], graphs: Graphs, frame_ancestors: str = "'self'"
-    ) -> None:
+    def __init__(self, datastore: Datastore, folders: tuple[Path, ...], graphs: Graphs, policy: str) -> None:
         self._fixed = [datastore, Folder(datastore.root / FOLDER)]
         for folder in folders:
             self._fixed += [Folder(folder / LOCAL / FOLDER), Folder(folder / FOLDER), Folder(folder)]
         self._graphs = graphs
-        self._headers = {"Content-Security-Policy": f"{SANDBOX}; frame-ancestors {frame_ancestors}"}
+        self._headers = {"Content-Security-Policy": policy}
 
     def routes(self) -> list[web.RouteDef]:
         """The list, the page and the live data of cards."""
@@ -174,6 +173,17 @@ async def _find(request: web.Request) -> Place | None:
         return None
     run, task = json.loads(found[0])
     return Place(request.match_info["flow"], run, request.match_info["step"], task)
+
+
+def card_policy(settings: UISettings) -> str:
+    """The Content-Security-Policy of cards. Other web UIs show them in frames too.
+
+    With ``open_cards`` a card shares the page's origin: a web UI that calls functions of the card's page, as the
+    official one does for live cards, can; but then a card's script can do whatever its viewer can.
+    """
+    origins = [settings.frame_ancestors, *(one for one in settings.allowed_origins if one != "*")]
+    framed = f"frame-ancestors {' '.join(dict.fromkeys(origins))}"
+    return framed if settings.open_cards else f"{SANDBOX}; {framed}"
 
 
 def _look(folders: list[Folder], place: Place) -> list[Card]:

@@ -8,13 +8,14 @@ import html
 import json
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from metaflow_anywhere.ui_backend.building import MARK
 from metaflow_anywhere.ui_backend.settings import UISettings
 
 INNER_PREFIX = "/.page"  # the page alone, for a proxy: beside the API a flow called "runs" would have no address
@@ -23,7 +24,17 @@ ASSET_SECONDS = 365 * 24 * 3600
 PREFIX = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 FORWARDED_PREFIX = "X-Forwarded-Prefix"
 FILE_SUFFIXES = (".js", ".css", ".map", ".json", ".txt", ".ico", ".png", ".svg", ".webmanifest")
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
+# Of another web UI: its libraries write styles into the page, and the official one loads its font from here.
+STYLES_ELSEWHERE, FONTS_ELSEWHERE = "https://fonts.googleapis.com", "https://fonts.gstatic.com"
 NO_PAGE = "no web UI here: it was not built (pip install -e . builds it), or UI_ENABLED says no\n"
+OTHERS_POLICY = (
+    f"style-src 'self' 'unsafe-inline' {STYLES_ELSEWHERE}",
+    f"font-src 'self' data: {FONTS_ELSEWHERE}",
+    "img-src 'self' data: blob:",
+    "worker-src 'self' blob:",
+    "manifest-src 'self'",
+)
 COMMON_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -48,6 +59,7 @@ class Page:
         self._settings = settings
         self._files = {name: _file(folder / name, name) for name in _names(folder)}
         self._index = (folder / "index.html").read_text(encoding="utf-8")
+        self._is_ours = (folder / MARK).is_file()
 
     async def answer(self, request: web.Request) -> web.Response:
         """A built file by its name, and the page by every other path."""
@@ -66,7 +78,9 @@ class Page:
         body = text.encode()
         headers = {
             **COMMON_HEADERS,
-            "Content-Security-Policy": policy(script, self._settings),
+            "Content-Security-Policy": policy(
+                self._settings, [script] if self._is_ours else INLINE_SCRIPT.findall(text), is_ours=self._is_ours
+            ),
             "Cache-Control": "no-cache",
             "Vary": f"Host, X-Forwarded-Host, {FORWARDED_PREFIX}",
         }
@@ -99,17 +113,19 @@ async def _no_page(request: web.Request) -> web.Response:
     return web.Response(text=NO_PAGE, status=404)
 
 
-def policy(script: str, settings: UISettings) -> str:
-    """The Content-Security-Policy of the page: its own files, the one inline ``script``, and the two services."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def policy(settings: UISettings, scripts: Iterable[str], *, is_ours: bool) -> str:
+    """The Content-Security-Policy of the page: its own files, the inline ``scripts``, and the two services.
+
+    Another web UI than ours may bring styles, fonts and images of its own too, but no other scripts.
+    """
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     elsewhere = " ".join(dict.fromkeys(_origins(settings.page_settings)))
     sources = f"'self' {elsewhere}".strip()
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src 'self' 'sha256-{digest}'",
-            "style-src 'self'",
-            "img-src 'self' data:",
+            " ".join(["script-src 'self'", *(f"'sha256-{digest}'" for digest in digests)]),
+            *(["style-src 'self'", "img-src 'self' data:"] if is_ours else OTHERS_POLICY),
             f"connect-src {sources}",
             f"frame-src {sources}",
             "base-uri 'self'",

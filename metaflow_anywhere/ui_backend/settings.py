@@ -46,7 +46,7 @@ class UISettings:
     database: DatabaseSettings
     cutoffs: Cutoffs
     base_url: str
-    allowed_origin: str
+    allowed_origins: tuple[str, ...]
     metadata_url: str
     metadata_socket: Path | None
     datastore: Path
@@ -58,6 +58,7 @@ class UISettings:
     page_settings: Mapping[str, str]
     public_url: str
     frame_ancestors: str
+    open_cards: bool
     features: Mapping[str, bool]
     links: list[Any]
     notifications: list[Any]
@@ -78,7 +79,7 @@ class UISettings:
             database=DatabaseSettings.from_environment(environment),
             cutoffs=_cutoffs(environment),
             base_url=environment.get("MF_BASEURL", "").rstrip("/"),
-            allowed_origin=environment.get("ORIGIN_TO_ALLOW_CORS_FROM") or "*",
+            allowed_origins=_list(environment.get("ORIGIN_TO_ALLOW_CORS_FROM", "")) or ("*",),
             metadata_url=_metadata_url(environment),
             metadata_socket=Path(metadata_unix) if metadata_unix else None,
             datastore=Path(environment.get("METAFLOW_DATASTORE_SYSROOT_LOCAL") or Path.cwd()).absolute(),
@@ -90,6 +91,7 @@ class UISettings:
             page_settings={name: environment[name] for name in PAGE_SETTINGS if environment.get(name)},
             public_url=environment.get("UI_EXT_URL", ""),
             frame_ancestors=_frame_ancestors(environment),
+            open_cards=environment.get("MF_UI_OPEN_CARDS", "").strip().lower() not in (*FALSE_WORDS, "", "no"),
             features={
                 name: value.strip().lower() not in FALSE_WORDS
                 for name, value in environment.items()
@@ -147,6 +149,10 @@ def _page(environment: Mapping[str, str]) -> Path | None:
     if text:
         raise SettingsError(f"UI_ENABLED is set, and there is no {folder / 'index.html'}")
     return None
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
 
 
 def _frame_ancestors(environment: Mapping[str, str]) -> str:

@@ -63,6 +63,7 @@ class Proxy:
                 status=self.status,
                 pages=PAGES,
                 public_host="public.example",
+                ui_origins=("http://localhost:3000", "https://ui.example"),
             )
         )
         self.log = folder / "log"
@@ -165,6 +166,26 @@ def test_a_page_of_another_site_cannot_ask_but_may_lead_here(proxy: Proxy, path:
         followed = proxy.get("/Flow/1", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
         assert followed.status_code == 200
         assert proxy.get("/api/runs", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors").status_code == 200
+        server.shutdown()
+
+
+def test_another_web_ui_that_is_told_of_may_ask_the_ui_backend_and_nothing_else(proxy: Proxy) -> None:
+    def asks(path: str, origin: str) -> int:
+        return proxy.get(path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors", Origin=origin).status_code
+
+    with proxy.serve() as server:
+        for origin in ("http://localhost:3000", "https://ui.example"):
+            assert asks("/api/runs", origin) == asks("/ui_backend_service/runs", origin) == 200
+            for path in ("/service/flows", "/api/stack", "/api/stack/logs/ui", "/ui_backend_service/stack", "/"):
+                assert asks(path, origin) == 403, path
+        for origin in (
+            "http://localhost:3001",
+            "https://localhost:3000",
+            "http://ui.example",
+            "null",
+            "http://localhost",
+        ):
+            assert asks("/api/runs", origin) == 403, origin
         server.shutdown()
 
 

@@ -65,6 +65,37 @@ def test_below_the_inner_prefix_every_path_that_is_no_file_is_the_page(stacked: 
     assert base(answer) == "/"
 
 
+def test_another_web_ui_gets_the_policy_that_it_needs(
+    database: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    inline = "window.theirs = 1;"
+    (tmp_path / "index.html").write_text(
+        f'<html><head><script>{inline}</script><script type="module" src="/x.js"></script></head><body></body></html>'
+    )
+    environment = {
+        **service_environment(database), "UI_FOLDER": str(tmp_path), "METAFLOW_SERVICE": "/api",
+        "ORIGIN_TO_ALLOW_CORS_FROM": "http://own:1 http://ui.example:3000",
+    }  # fmt: skip
+    ui = RunningUI(tmp_path_factory.mktemp("theirs"), environment)
+    try:
+        answer = ui.get("/.page/")
+        policy = dict(one.split(" ", 1) for one in answer.headers["Content-Security-Policy"].split("; "))
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy["script-src"]
+        assert policy["script-src"].count("sha256-") == 2  # its own, and what tells it where everything is
+        assert "unsafe" not in policy["script-src"]
+        assert "'unsafe-inline'" in policy["style-src"]
+        assert "data:" in policy["font-src"]
+        for origin in ("http://own:1", "http://ui.example:3000"):
+            answer = ui.get("/runs", headers={"Origin": origin})
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+            assert "Origin" in answer.headers["Vary"]
+        for origin in ("http://ui.example", "http://evil.example", "null"):
+            assert ui.get("/runs", headers={"Origin": origin}).headers["Access-Control-Allow-Origin"] == "http://own:1"
+    finally:
+        ui.stop()
+
+
 def test_only_the_page_s_own_files_and_the_one_script_may_run(stacked: RunningUI) -> None:
     answer = stacked.get("/.page/")
     script = re.search(r"<script>(.*?)</script></head>", answer.text)

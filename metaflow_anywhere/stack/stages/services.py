@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.ports import require_free
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
@@ -26,6 +28,16 @@ class StartUi(ProgramStage):
     def program(self) -> Program:
         """The UI backend."""
         return self.stack.ui_program()
+
+    def prepare(self, progress: Progress) -> None:
+        """Make sure that there is a page in the folder of another web UI."""
+        folder = self.stack.settings.ui_folder
+        if folder is not None and not (folder / "index.html").is_file():
+            raise AnywhereError(
+                f"there is no web UI in {folder}",
+                why=f"it has no index.html; ui_folder comes from {self.stack.settings.origins['ui_folder']}",
+                run=command("settings"),
+            )
 
 
 class StartProxy(ProgramStage):
