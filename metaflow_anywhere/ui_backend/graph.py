@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -16,7 +17,7 @@ from metaflow_anywhere.ui_backend.server import Problem
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, address, read
 
 GRAPH = "_graph_info"
-NOT_PARAMETERS = frozenset({"name", "script_name"})
+NOT_PARAMETERS = frozenset({"name", "script_name"})  # of every flow, unless it has parameters of these names
 MAX_BYTES = 16 * 2**20  # compressed; a graph of thousands of steps has one
 
 _NEWEST = f"""SELECT DISTINCT ON (a.name) a.name, a.flow_id, a.ds_type, a.sha FROM artifact_v3 AS a
@@ -62,7 +63,11 @@ class Graphs:
 
     async def parameters(self, pool: Pool, where: dict[str, Any], *, again: bool = False) -> bytes:
         """The parameters of a run as JSON. Raises Problem."""
-        wanted = [row for row in await self._rows(pool, where) if row["name"] not in NOT_PARAMETERS | {GRAPH}]
+        rows = await self._rows(pool, where)
+        hidden = {GRAPH}
+        if any(row["name"] in NOT_PARAMETERS for row in rows):
+            hidden |= NOT_PARAMETERS - await self._declared(rows, again=again)
+        wanted = [row for row in rows if row["name"] not in hidden]
         found = {}
         for row, value in zip(wanted, await self._values(wanted, again=again), strict=True):
             reason = f"cannot be shown, because {value.error}" if value.error else ""
@@ -80,6 +85,14 @@ class Graphs:
             return next((str(step["source_file"]) for step in steps.values() if step.get("source_file")), None)
         except (LookupError, TypeError, AttributeError):
             return None
+
+    async def _declared(self, rows: list[dict[str, Any]], *, again: bool) -> set[str]:
+        """The names of the artifacts of all parameters, as far as the graph tells."""
+        graph = [row for row in rows if row["name"] == GRAPH]
+        for value in await self._values(graph, again=again):
+            with contextlib.suppress(LookupError, TypeError, ValueError):
+                return {str(one["name"]).replace("-", "_") for one in json.loads(value.json or "")["parameters"]}
+        return set()
 
     async def _graph(self, pool: Pool, where: dict[str, Any], *, again: bool = False) -> Value | None:
         row = next((row for row in await self._rows(pool, where) if row["name"] == GRAPH), None)

@@ -49,12 +49,16 @@ class Log:
     stream: str
     legacy: tuple[str, ...]
 
+    @property
+    def folder(self) -> tuple[str, ...]:
+        """The task's folder in the datastore."""
+        return self.flow, self.run, self.step, self.task
+
     def names(self) -> Iterator[tuple[str, ...]]:
         """Where the files may be in the datastore."""
-        folder = (self.flow, self.run, self.step, self.task)
         for source in SOURCES:
-            yield (*folder, f"{self.attempt}.{source}_{self.stream}.log")
-        yield (*folder, f"{self.attempt}.{self.stream}.log")
+            yield (*self.folder, f"{self.attempt}.{source}_{self.stream}.log")
+        yield (*self.folder, f"{self.attempt}.{self.stream}.log")
 
     def file_name(self) -> str:
         """What a download is called; names may hold anything, and this is a part of a header."""
@@ -81,14 +85,15 @@ def _pages(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
         order = request.query.get("_order", "")
         newest_first = order.lstrip("+- ") == "row" and not order.startswith(("+", " "))
 
-        def work() -> tuple[list[bytes], int]:
+        def work() -> tuple[list[bytes], int, bool]:
+            whole = _is_whole(datastore, log)  # before it is read: then what is read is all of it
             with contextlib.ExitStack() as stack:
-                return log_lines.page(
-                    _open(datastore, log, stack), number=number, limit=limit, newest_first=newest_first
-                )
+                files = _open(datastore, log, stack)
+                rows, pages = log_lines.page(files, number=number, limit=limit, newest_first=newest_first)
+            return rows, pages, whole
 
-        rows, pages = await asyncio.to_thread(work)
-        return many(request, rows, page=number, limit=limit, last=pages)
+        rows, pages, whole = await asyncio.to_thread(work)
+        return many(request, rows, page=number, limit=limit, last=pages, extra={"whole": whole})
 
     return answer
 
@@ -131,6 +136,20 @@ def _legacy_path(value: str) -> tuple[int, str] | None:
         return int(found["attempt"]), str(found["location"])
     except (ValueError, LookupError, TypeError):
         return None
+
+
+def _is_whole(datastore: Datastore, log: Log) -> bool:
+    """Whether this log is known to be as long as it will be.
+
+    Whatever starts a task's process hands over both streams once that has ended, after its artifacts and cards, an
+    empty one too. Nobody else writes their files, and nobody writes them again.
+    """
+    for stream in ("stdout", "stderr"):
+        try:
+            datastore.open(*log.folder, f"{log.attempt}.runtime_{stream}.log").close()
+        except (OSError, OutsideDatastore):
+            return False
+    return True
 
 
 def _open(datastore: Datastore, log: Log, stack: contextlib.ExitStack) -> list[BinaryIO]:

@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 
+import { filterValue } from "./api";
 import { go, href, place } from "./router";
 import { RunPage, VIEWS } from "./run/RunPage";
 import { RunsPage } from "./runs/RunsPage";
@@ -38,6 +39,6 @@ function View() {
 
 /** A flow alone has no view of its own: it is a filter of the runs. */
 function OfFlow({ flow }: { flow: string }) {
-  useEffect(() => go(href([], { flow_id: flow }), { replace: true }), [flow]);
+  useEffect(() => go(href([], { flow_id: filterValue(flow) }), { replace: true }), [flow]);
   return null;
 }

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+FORM = 2  # of what is kept: values of an older form are not taken for those of today
 ROOM = 0.9  # of the bound is left after making room, so that not every new value has to
 
 
@@ -46,7 +47,7 @@ class Cache:
                 self._make_room()
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+        return self._folder / f"{key}.{FORM}.json"
 
     def _entries(self) -> list[tuple[float, int, Path]]:
         """Time of last use, size and path of every value."""

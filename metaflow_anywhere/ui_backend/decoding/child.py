@@ -37,6 +37,7 @@ READ_BYTES = 64 * 1024
 DEPTH = 60  # of what is turned into JSON
 
 INCLUDED_FILE = "metaflow.includefile.IncludedFile"
+CAUGHT = "metaflow.exception.MetaflowExceptionWrapper"  # what @catch(var=) keeps: texts only
 
 HARMLESS: dict[tuple[str, str], type] = {
     (kind.__module__, kind.__qualname__): kind
@@ -131,8 +132,11 @@ def decode(blob: bytes, sha: str) -> dict[str, str | None]:
     if sha and hashlib.sha1(data, usedforsecurity=False).hexdigest() != sha:
         raise Unshowable("its file is damaged: it is not what was stored")
     value = Unpickler(io.BytesIO(data)).load()
-    if isinstance(value, StandIn) and value.label == INCLUDED_FILE and isinstance(value.state, dict):
+    label = value.label if isinstance(value, StandIn) and isinstance(value.state, dict) else ""
+    if label == INCLUDED_FILE:
         value = value.state.get("_descriptor")  # where the file is, its size and kind
+    elif label == CAUGHT:
+        value = _caught(value.state)
     if isinstance(value, StandIn) or (isinstance(value, type) and issubclass(value, StandIn)):
         raise Unshowable(f"it is made by {value.label}, which is not loaded here", value.label)
     text = str(value)
@@ -140,8 +144,14 @@ def decode(blob: bytes, sha: str) -> dict[str, str | None]:
     return {
         "text": text[:TEXT_CHARACTERS] + ("…" if len(text) > TEXT_CHARACTERS else ""),
         "json": document if len(document) <= JSON_CHARACTERS else None,
-        "kind": _kind(value),
+        "kind": label or _kind(value),
     }
+
+
+def _caught(state: dict[object, object]) -> str:
+    """An exception as the client prints it."""
+    told = state.get("stacktrace")
+    return told if isinstance(told, str) and told else f"{state.get('type')}: {state.get('exception')}"
 
 
 def _kind(value: object) -> str:

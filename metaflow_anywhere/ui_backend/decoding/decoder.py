@@ -9,13 +9,15 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from metaflow_anywhere.accounts import ROOTS_STAND_IN_UID
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
+from metaflow_anywhere.ui_backend.decoding import included
 from metaflow_anywhere.ui_backend.decoding.cache import Cache
+from metaflow_anywhere.ui_backend.decoding.value import UNREADABLE, Value
 
 CHILD = Path(__file__).with_name("child.py")
 CHILD_UID = ROOTS_STAND_IN_UID + 1  # not PostgreSQL's own: a decoder must not be able to touch the database
@@ -23,24 +25,7 @@ PROCESSES = 2
 ANSWER_SECONDS = 6.0  # the child ends itself earlier; this is for one that cannot
 ANSWER_BYTES = 24 * 2**20
 KEPT_FAILURES = 1000
-UNREADABLE = "artifact-not-accessible"  # what an artifact's error is called whose file is not there
 DIED = "decoding it took too long or too much memory, and was stopped"
-
-
-@dataclass(frozen=True)
-class Value:
-    """What became of an artifact: its ``text`` (``str`` of the value) and ``json``, or the ``error`` that says why not.
-
-    ``name`` is what clients know an error by. ``json`` is None where the value is too large for it. ``kind`` is the
-    value's Python type, where it is known; ``size`` the bytes of its file, None if that cannot be read.
-    """
-
-    text: str = ""
-    json: str | None = None
-    error: str = ""
-    name: str = "artifact-not-shown"
-    kind: str = ""
-    size: int | None = None
 
 
 class Decoder:
@@ -76,7 +61,11 @@ class Decoder:
         if blobs:
             async with self._turns:
                 found.update(await self._decoded(blobs, sizes))
-        return [replace(found[key], size=sizes[key]) for key in map(_key, artifacts)]
+        shown = [replace(found[_key(row)], size=sizes[_key(row)]) for row in artifacts]
+        for place, (row, value) in enumerate(zip(artifacts, shown, strict=True)):
+            if value.kind == included.KIND and not value.error:
+                shown[place] = await asyncio.to_thread(included.included, self._datastore, row["flow_id"], value)
+        return shown
 
     def _stored(self, row: dict[str, Any], max_bytes: int) -> tuple[Value | bytes, int | None]:
         """The value where it is known or known to be unknowable, else the bytes to decode; and the size of its file."""

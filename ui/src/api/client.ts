@@ -27,8 +27,14 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever was thrown, as an ApiError. */
+export const asApiError = (reason: unknown): ApiError =>
+  reason instanceof ApiError ? reason : new ApiError(-1, "page-fault", String(reason));
+
 export interface Page<T> {
   rows: T[];
+  /** Of a log: nothing will be added to it. */
+  whole?: boolean;
   /** The number of the next page, or null if this is the last. */
   next: number | null;
   last: number | null;
@@ -54,8 +60,10 @@ export async function list<T>(path: string, query?: Query, signal?: AbortSignal)
   const body = (await json(path, query, signal)) as {
     data?: T[] | null;
     pages?: { next?: number | null; last?: number | null };
+    whole?: boolean;
   };
-  return { rows: body.data ?? [], next: body.pages?.next ?? null, last: body.pages?.last ?? null };
+  const page = { rows: body.data ?? [], next: body.pages?.next ?? null, last: body.pages?.last ?? null };
+  return body.whole === undefined ? page : { ...page, whole: body.whole };
 }
 
 export async function one<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
@@ -81,10 +89,23 @@ export async function everyPage<T>(
 }
 
 export async function json(path: string, query?: Query, signal?: AbortSignal): Promise<unknown> {
+  return readWith(JSON.parse, path, query, signal);
+}
+
+/** What `parse` makes of an answer's text. */
+export async function readWith(
+  parse: (text: string) => unknown,
+  path: string,
+  query?: Query,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const response = await send(apiAddress() + withQuery(path, query), signal ? { signal } : {});
-  return response.json().catch(() => {
+  const text = await response.text();
+  try {
+    return parse(text);
+  } catch {
     throw new ApiError(response.status, "not-json", "The backend's answer could not be read.");
-  });
+  }
 }
 
 /** A request whose failure is always an ApiError (or the AbortError of its own signal). */
@@ -101,7 +122,7 @@ export async function send(address: string, init: RequestInit = {}): Promise<Res
     unanswered();
     throw new ApiError(response.status, "unreachable", "The backend does not answer.");
   }
-  answered();
+  answered(response.headers.get("Date"));
   if (!response.ok) throw await failure(response);
   return response;
 }

@@ -1,7 +1,10 @@
 export * from "./types";
-export { ApiError, at, withQuery, type Page, type Query } from "./client";
+export { ApiError, asApiError, at, withQuery, type Page, type Query } from "./client";
+export { exactText } from "./exact";
+export { filterValue, joinValues, splitValues } from "./filterValues";
 export { basePath, liveAddress, metadataServiceAddress, setting } from "./places";
-export { check, generation, reachable, stale } from "./reach";
+export { check, generation, reachable, serverNow, stale } from "./reach";
 export * from "./resources";
 export { whenStale } from "./whenStale";
 export { useLoad, type Loaded } from "./useLoad";
+export { useLooking, type Phase } from "./useLooking";

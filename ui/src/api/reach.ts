@@ -13,9 +13,18 @@ export const generation = signal(0);
 
 let asking = false;
 
-export function answered(): void {
+/** How far the server's clock is ahead of ours, in milliseconds; good to a second. */
+let ahead = 0;
+
+/** `date` is the answer's own, where it can be read. */
+export function answered(date: string | null = null): void {
   reachable.value = true;
+  const there = Date.parse(date ?? "");
+  if (!Number.isNaN(there)) ahead = there - Date.now();
 }
+
+/** The time by the clock that wrote the times of runs and tasks. */
+export const serverNow = (): number => Date.now() + ahead;
 
 export function stale(): void {
   generation.value++;

@@ -1,9 +1,12 @@
 /** The questions that views ask, by name. */
 
-import { at, everyPage, json, list, one, send, withQuery, type Page, type Query } from "./client";
+import { at, everyPage, json, list, one, readWith, send, withQuery, type Page, type Query } from "./client";
+import { parseExact } from "./exact";
+import { filterValue } from "./filterValues";
 import { apiAddress, liveSearchAddress, metadataServiceAddress } from "./places";
 import type {
   Card,
+  CardData,
   Dag,
   LogLine,
   Parameters,
@@ -27,8 +30,9 @@ export const fetchRuns = (query: Query, signal?: AbortSignal): Promise<Page<UIRu
 export const fetchRun = (flow: string, run: string, signal?: AbortSignal): Promise<UIRun> =>
   one(runPath(flow, run), {}, signal);
 
-export const fetchParameters = (flow: string, run: string, signal?: AbortSignal): Promise<Parameters> =>
-  one(`${runPath(flow, run)}/parameters`, {}, signal);
+/** Their numbers are exact: `exactText` writes them. */
+export const fetchParameters = async (flow: string, run: string, signal?: AbortSignal): Promise<Parameters> =>
+  ((await readWith(parseExact, `${runPath(flow, run)}/parameters`, {}, signal)) as { data: Parameters }).data;
 
 export const fetchDag = (flow: string, run: string, signal?: AbortSignal): Promise<Dag> =>
   one(`${runPath(flow, run)}/dag`, {}, signal);
@@ -136,25 +140,25 @@ export const fetchCardData = async (
   hash: string,
   query: Query,
   signal?: AbortSignal,
-): Promise<{ data: unknown }> =>
-  (await json(`${taskPath(flow, run, step, task)}${at("cards", hash, "data")}`, query, signal)) as { data: unknown };
+): Promise<CardData> =>
+  ((await json(`${taskPath(flow, run, step, task)}${at("cards", hash, "data")}`, query, signal)) as { data: CardData }).data;
 
 /** Suggestions for a filter box. */
 export const suggestFlows = async (part: string, signal?: AbortSignal): Promise<string[]> =>
-  (await list<string>("/flows/autocomplete", { _limit: 8, "flow_id:co": part }, signal)).rows;
+  (await list<string>("/flows/autocomplete", { _limit: 8, "flow_id:co": filterValue(part) }, signal)).rows;
 
 export const suggestTags = async (part: string, signal?: AbortSignal): Promise<string[]> =>
-  (await list<string>("/tags/autocomplete", { _limit: 8, "tag:co": part }, signal)).rows;
+  (await list<string>("/tags/autocomplete", { _limit: 8, "tag:co": filterValue(part) }, signal)).rows;
 
 /** Values of tags like `user:ann`, without their prefix. The backend anchors the expression at the start. */
 export const suggestTagValues = async (prefix: string, part: string, signal?: AbortSignal): Promise<string[]> => {
   const pattern = `${prefix}:.*${part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`;
-  const found = await list<string>("/tags/autocomplete", { _limit: 8, "tag:re": pattern }, signal);
+  const found = await list<string>("/tags/autocomplete", { _limit: 8, "tag:re": filterValue(pattern) }, signal);
   return found.rows.map((tag) => tag.slice(prefix.length + 1));
 };
 
 export const suggestRuns = async (flow: string, part: string, signal?: AbortSignal): Promise<string[]> =>
-  (await list<string>(`${at("flows", flow, "runs")}/autocomplete`, { _limit: 8, "run:co": part }, signal)).rows;
+  (await list<string>(`${at("flows", flow, "runs")}/autocomplete`, { _limit: 8, "run:co": filterValue(part) }, signal)).rows;
 
 /** Of the WebSocket that searches the artifacts of a run. */
 export const searchAddress = (path: string, query: Query): string => liveSearchAddress() + withQuery(path, query);

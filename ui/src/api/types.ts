@@ -149,6 +149,19 @@ export interface Card {
   id: string | null;
   hash: string;
   type: string;
+  /** Of this project's backend only: the attempt that has made it, and the path of the task it was taken over from. */
+  attempt_id?: number | null;
+  origin?: string | null;
+  /** What changes when the page, and when its live data, is written again. */
+  version?: string | null;
+  data_version?: string | null;
+}
+
+/** What a card that moves says of itself beside its page. */
+export interface CardData {
+  /** Another one than that of the page: the page has to be loaded again. `final` is the last. */
+  reload_token?: string;
+  data?: unknown;
 }
 
 export type Parameters = Record<string, { value: unknown }>;

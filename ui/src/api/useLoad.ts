@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ApiError } from "./client";
+import { asApiError, type ApiError } from "./client";
 import { generation } from "./reach";
 
 export interface Loaded<T> {
@@ -45,7 +45,7 @@ export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Pr
       },
       (reason: unknown) => {
         if (controller.signal.aborted) return;
-        const error = reason instanceof ApiError ? reason : new ApiError(-1, "page-fault", String(reason));
+        const error = asApiError(reason);
         setState((old) => ({ key, data: old.key === key ? old.data : undefined, error, loading: false }));
       },
     );

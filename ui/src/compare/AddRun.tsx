@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useState } from "preact/hooks";
 
-import { fetchRuns, suggestRuns, useLoad, type UIRun } from "../api";
+import { fetchRuns, filterValue, suggestRuns, useLoad, type UIRun } from "../api";
 import { nameText, type Name } from "./differences";
 
 const RECENT = 8;
@@ -17,7 +17,7 @@ export function readTyped(flow: string, typed: string): Name | undefined {
   const text = typed.trim();
   const slash = text.lastIndexOf("/");
   const name = slash > 0 ? { flow: text.slice(0, slash), run: text.slice(slash + 1) } : { flow, run: text };
-  return name.run && !text.includes(",") ? name : undefined;
+  return name.run ? name : undefined;
 }
 
 export function AddRun({ flow, taken, onAdd }: Props) {
@@ -57,7 +57,7 @@ export function AddRun({ flow, taken, onAdd }: Props) {
 /** The newest runs of the flow, and what the backend finds for the text. */
 function useSuggestions(flow: string, typed: string): string[] {
   const recent = useLoad(`recent ${flow}`, (signal) =>
-    fetchRuns({ flow_id: flow, _order: "-ts_epoch", _limit: RECENT }, signal),
+    fetchRuns({ flow_id: filterValue(flow), _order: "-ts_epoch", _limit: RECENT }, signal),
   );
   const [found, setFound] = useState<string[]>([]);
   useEffect(() => {

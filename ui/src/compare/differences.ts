@@ -1,6 +1,7 @@
 /** Two or more runs side by side: which rows there are, and in which the runs differ. */
 
-import type { Parameters, UIArtifact, UIRun, UIStep } from "../api";
+import { exactText, joinValues, splitValues, type Parameters, type UIArtifact, type UIRun, type UIStep } from "../api";
+import { wholeValue } from "../run/values";
 
 /** A run to compare, as an address names it: `Flow/12`. */
 export interface Name {
@@ -24,7 +25,7 @@ export interface Row {
 /** The others in `with=Flow/1,Flow/2`. Names are in the order given, each once, and never the first run itself. */
 export function readNames(first: Name, text: string | undefined): Name[] {
   const names = new Map<string, Name>([[nameText(first), first]]);
-  for (const part of (text ?? "").split(",")) {
+  for (const part of splitValues(text)) {
     const slash = part.lastIndexOf("/");
     if (slash <= 0 || slash === part.length - 1) continue;
     names.set(part, { flow: part.slice(0, slash), run: part.slice(slash + 1) });
@@ -33,7 +34,7 @@ export function readNames(first: Name, text: string | undefined): Name[] {
 }
 
 export const nameText = ({ flow, run }: Name): string => `${flow}/${run}`;
-export const writeNames = (others: readonly Name[]): string => others.map(nameText).join(",");
+export const writeNames = (others: readonly Name[]): string => joinValues(others.map(nameText));
 
 /** `known` says which runs could be read at all: of the others it cannot be told whether they differ. */
 export function row(label: string, cells: (Cell | undefined)[], known = cells.map(Boolean)): Row {
@@ -52,7 +53,7 @@ export function parameterCells(parameters: Parameters): Map<string, Cell> {
   return new Map(
     Object.entries(parameters).map(([name, { value }]) => [
       name,
-      { text: typeof value === "string" ? value : JSON.stringify(value, null, 2), same: JSON.stringify(value) },
+      { text: wholeValue(value), same: exactText(value) },
     ]),
   );
 }

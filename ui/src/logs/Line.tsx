@@ -4,7 +4,7 @@ import { Component } from "preact";
 
 import type { LogLine } from "../api";
 import { formatFullTime } from "../parts";
-import { parseAnsi, type Look, type Piece } from "./ansi";
+import { lastWritten, parseAnsi, type Look, type Piece } from "./ansi";
 import { readable } from "./contrast";
 
 /** A longer line is cut off on the screen; copies and downloads have all of it. */
@@ -50,8 +50,9 @@ function Drawn({ row, line, top, height, times, wanted, chosen }: Props) {
 }
 
 function Text({ line, wanted }: { line: string; wanted: string }) {
-  const cut = line.length > LONGEST_SHOWN;
-  const pieces = marked(parseAnsi(cut ? line.slice(0, LONGEST_SHOWN) : line), wanted.toLowerCase());
+  const text = lastWritten(line); // before anything is cut: a bar's last state is at the end of its line
+  const cut = text.length > LONGEST_SHOWN;
+  const pieces = marked(parseAnsi(cut ? text.slice(0, LONGEST_SHOWN) : text), wanted.toLowerCase());
   return (
     <>
       {pieces.map(({ text, look, hit }, i) => {
@@ -65,7 +66,7 @@ function Text({ line, wanted }: { line: string; wanted: string }) {
         );
         return hit ? <mark key={i}>{shown}</mark> : shown;
       })}
-      {cut && <em class="log-missing"> … {(line.length - LONGEST_SHOWN).toLocaleString("en-US")} more characters in this line; a copy or a download has them</em>}
+      {cut && <em class="log-missing"> … {(text.length - LONGEST_SHOWN).toLocaleString("en-US")} more characters in this line; a copy or a download has them</em>}
     </>
   );
 }

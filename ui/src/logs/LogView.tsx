@@ -1,29 +1,35 @@
 /** A log as a terminal would show it: follows its end while the task runs, and lets go when one scrolls up to read. */
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { logDownloadAddress } from "../api";
-import { CopyButton, Failure, formatCount, Icon, useSettled } from "../parts";
+import type { Phase } from "../api";
+import { Failure, formatCount, Icon, useSettled } from "../parts";
 import { plain } from "./ansi";
 import { cells, Heights } from "./heights";
 import { Line, LONGEST_SHOWN } from "./Line";
+import { LogTools } from "./LogTools";
 import { MOST_LINES, type LogStore } from "./store";
 import { useLog, type LogSource } from "./useLog";
+import { useSearch } from "./useSearch";
 import "./logs.css";
 
 const LINE_PX = 18;
 const SPARE_LINES = 20;
-const SEARCH_WAIT_MS = 200;
 const AT_END_PX = 4;
 const NAMES = { out: "stdout", err: "stderr" };
 
 interface Props {
   source: LogSource;
-  running: boolean;
+  phase: Phase;
+  /** Told once nothing will be added any more. */
+  onWhole: () => void;
+  /** In the place of an empty log: where it is, if another task has it. */
+  origin?: ComponentChildren;
 }
 
-export function LogView({ source, running }: Props) {
-  const log = useLog(source, running);
+export function LogView({ source, phase, onWhole, origin }: Props) {
+  const log = useLog(source, phase, onWhole);
   const { store, version } = log;
   const [wrap, setWrap] = useState(true);
   const [times, setTimes] = useState(false);
@@ -144,45 +150,28 @@ export function LogView({ source, running }: Props) {
       />,
     );
   }
-  const chosenLine = chosen === null ? undefined : store.get(chosen);
   const empty = log.loaded && count === 0;
   return (
     <section class="log" aria-label={name}>
-      <div class="log-tools">
-        <h2 class="log-name">
-          {name} <span class="soft num">{count > 0 ? `${formatCount(store.total)} ${store.total === 1 ? "line" : "lines"}` : ""}</span>
-        </h2>
-        {running && <span class={`log-live${following ? " is-following" : ""}`}>{following ? "following" : "paused"}</span>}
-        <span class="log-space" />
-        {count > 0 && (
-          <>
-            <SearchBox search={search} name={name} />
-            <button type="button" class="button" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
-              Wrap
-            </button>
-            <button type="button" class="button" aria-pressed={times} onClick={() => setTimes(!times)}>
-              Times
-            </button>
-            {chosenLine ? (
-              <CopyButton text={plain(chosenLine.line)} label="Copy line" />
-            ) : (
-              <CopyAll store={store} loadAll={log.loadAll} />
-            )}
-            <a class="button" href={logDownloadAddress(source.flow, source.run, source.step, source.task, source.stream, source.attempt)} download>
-              Download
-            </a>
-          </>
-        )}
-      </div>
+      <LogTools
+        name={name}
+        source={source}
+        log={log}
+        chosen={chosen}
+        following={phase === "running" ? following : undefined}
+        search={search}
+        wrap={wrap}
+        setWrap={setWrap}
+        times={times}
+        setTimes={setTimes}
+      />
       {store.first > 0 && (
         <p class="log-note soft">
           The newest {formatCount(MOST_LINES)} of {formatCount(store.total)} lines. The download has all of them.
         </p>
       )}
       {log.error && count === 0 && <Failure error={log.error} what={`the log (${name})`} />}
-      {empty && !log.error && (
-        <p class="log-note soft">{running ? `Nothing on ${name} yet. A task that runs where the flow was started hands its logs over when it ends.` : `Nothing was written to ${name}.`}</p>
-      )}
+      {empty && !log.error && <p class="log-note soft">{origin ?? nothing(name, phase, log.whole)}</p>}
       {count > 0 && (
         <div class="log-frame">
           <div
@@ -210,7 +199,7 @@ export function LogView({ source, running }: Props) {
           </div>
           {!following && (
             <button type="button" class="button log-follow" onClick={() => setFollowing(true)}>
-              <Icon name="down" size={14} /> {running ? "Follow" : "End"}
+              <Icon name="down" size={14} /> {phase === "running" ? "Follow" : "End"}
             </button>
           )}
         </div>
@@ -242,88 +231,10 @@ function useHeights(store: LogStore, version: number, columns: number): Heights 
   }, [store, version, columns]);
 }
 
-interface Search {
-  text: string;
-  setText: (text: string) => void;
-  /** What is marked: the text, a moment after it was typed. */
-  wanted: string;
-  rows: number[];
-  row: number | null;
-  place: number;
-  move: (by: number) => void;
-  loading: boolean;
-}
-
-function useSearch(store: LogStore, version: number, loadAll: () => Promise<void>): Search {
-  const [text, setText] = useState("");
-  const [wanted, setWanted] = useState("");
-  const [loading, setLoading] = useState(false);
-  const [place, setPlace] = useState(0);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      setWanted(text);
-      setPlace(0);
-      if (!text || store.complete) return;
-      setLoading(true);
-      void loadAll().finally(() => setLoading(false));
-    }, text ? SEARCH_WAIT_MS : 0);
-    return () => clearTimeout(timer);
-  }, [text, store, loadAll]);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- `version` stands for all that the store holds
-  const rows = useMemo(() => (wanted ? store.find(wanted) : []), [store, version, wanted]);
-  const move = (by: number): void => setPlace((old) => (rows.length ? (old + by + rows.length) % rows.length : 0));
-  const at = Math.min(place, rows.length - 1);
-  // While pages still come in, the first match moves; nothing is scrolled to before all is known.
-  return { text, setText, wanted, rows, row: rows.length && !loading ? rows[at]! : null, place: at, move, loading };
-}
-
-function SearchBox({ search, name }: { search: Search; name: string }) {
-  const { text, setText, wanted, rows, place, move, loading } = search;
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === "Enter") {
-      event.preventDefault();
-      move(event.shiftKey ? -1 : 1);
-    } else if (event.key === "Escape") setText("");
-  };
-  return (
-    <div class="log-search" role="search" aria-label={name}>
-      <input
-        class="input"
-        type="search"
-        value={text}
-        placeholder="Search"
-        aria-label={`Search in ${name}`}
-        onInput={(event) => setText(event.currentTarget.value)}
-        onKeyDown={onKeyDown}
-      />
-      {wanted && (
-        <>
-          <span class="log-found num" role="status">
-            {loading ? "reading all …" : rows.length ? `${formatCount(place + 1)} of ${formatCount(rows.length)} lines` : "none"}
-          </span>
-          <button type="button" class="button button-icon" aria-label="Previous match" disabled={!rows.length} onClick={() => move(-1)}>
-            <Icon name="up" size={14} />
-          </button>
-          <button type="button" class="button button-icon" aria-label="Next match" disabled={!rows.length} onClick={() => move(1)}>
-            <Icon name="down" size={14} />
-          </button>
-        </>
-      )}
-    </div>
-  );
-}
-
-/** All lines are loaded before they are offered: what is copied must not have holes. */
-function CopyAll({ store, loadAll }: { store: LogStore; loadAll: () => Promise<void> }) {
-  const [state, setState] = useState<"" | "loading" | "ready">("");
-  if (state === "ready" || store.complete) return <CopyButton text={() => store.text()} label="Copy all" />;
-  const load = (): void => {
-    setState("loading");
-    void loadAll().then(() => setState("ready"));
-  };
-  return (
-    <button type="button" class="button" disabled={state === "loading"} onClick={load}>
-      {state === "loading" ? "Loading …" : "Load all to copy"}
-    </button>
-  );
+/** What is known of an empty log. It must not claim more. */
+export function nothing(name: string, phase: Phase, whole: boolean): string {
+  if (whole) return `Nothing was written to ${name}.`;
+  if (phase === "running") return `Nothing on ${name} yet. A task that runs where the flow was started hands its logs over when it ends.`;
+  if (phase === "ending") return `Nothing on ${name} yet. The task has ended; its logs are handed over once its cards are made.`;
+  return `No ${name} is stored of this attempt.`;
 }

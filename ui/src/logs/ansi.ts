@@ -62,7 +62,7 @@ export function plain(line: string): string {
 }
 
 /** A progress bar writes over its own line; what it wrote last is what a terminal shows. */
-function lastWritten(line: string): string {
+export function lastWritten(line: string): string {
   if (!line.includes("\r")) return line;
   const written = line.split("\r").filter((part) => part !== "");
   return written[written.length - 1] ?? "";

@@ -1,7 +1,7 @@
 /** The lines of one log that are here so far: pages are counted from its growing end and come in any order. Pure. */
 
 import type { LogLine } from "../api";
-import { plain } from "./ansi";
+import { lastWritten, plain } from "./ansi";
 
 /** As the official UI asks. */
 export const PAGE_LINES = 1000;
@@ -31,7 +31,7 @@ export class LogStore {
       if (!old) this.held++;
       this.lines[line.row] = line;
       this.changes.push(line.row);
-      this.longest = Math.max(this.longest, line.line.length);
+      this.longest = Math.max(this.longest, lastWritten(line.line).length);
       news = true;
     }
     const newest = rows.reduce((most, line) => Math.max(most, line.row), -1);

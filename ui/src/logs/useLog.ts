@@ -1,8 +1,8 @@
 /** One log, loaded page by page: its end first and again while the task runs, what is older when it is looked at. */
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 
-import { ApiError, fetchLogs, generation } from "../api";
+import { ApiError, fetchLogs, useLooking, type Phase } from "../api";
 import { LARGE_PAGE_LINES, LogStore, PAGE_LINES } from "./store";
 
 export interface LogSource {
@@ -14,15 +14,13 @@ export interface LogSource {
   stream: "out" | "err";
 }
 
-const POLL_MS = 1500;
-/** The last lines of a task may reach the datastore after its end is known. */
-const AFTERMATH_MS = [1000, 4000];
-
 export interface Log {
   store: LogStore;
   /** Grows with each change of the store. */
   version: number;
   loaded: boolean;
+  /** All of it has been handed over, for good. */
+  whole: boolean;
   error: ApiError | undefined;
   /** Says which rows are on the screen, ends included. */
   look: (from: number, to: number) => void;
@@ -30,14 +28,17 @@ export interface Log {
   loadAll: () => Promise<void>;
 }
 
-export function useLog(source: LogSource, running: boolean): Log {
+/** `onWhole` is told when nothing will be added to the log any more. */
+export function useLog(source: LogSource, phase: Phase, onWhole: () => void): Log {
   const { flow, run, step, task, attempt, stream } = source;
   // eslint-disable-next-line react-hooks/exhaustive-deps -- another log, another store
   const store = useMemo(() => new LogStore(), [flow, run, step, task, attempt, stream]);
   const [version, setVersion] = useState(0);
   const [loaded, setLoaded] = useState<LogStore | null>(null);
+  const [whole, setWhole] = useState<LogStore | null>(null);
   const [error, setError] = useState<ApiError | undefined>(undefined);
-  const turn = generation.value;
+  const heard = useRef(onWhole);
+  heard.current = onWhole;
   const current = useRef(store);
   current.current = store;
 
@@ -46,9 +47,13 @@ export function useLog(source: LogSource, running: boolean): Log {
       async (page: number, limit: number): Promise<void> => {
         try {
           const query = { attempt_id: attempt, _limit: limit, _page: page, _order: "-row" };
-          const { rows } = await fetchLogs(flow, run, step, task, stream, query);
+          const { rows, whole } = await fetchLogs(flow, run, step, task, stream, query);
           if (current.current !== store) return;
           if (store.merge(rows, page, limit)) setVersion((n) => n + 1);
+          if (whole) {
+            setWhole(store);
+            heard.current();
+          }
           setError(undefined);
         } catch (reason) {
           if (current.current !== store) return;
@@ -61,31 +66,7 @@ export function useLog(source: LogSource, running: boolean): Log {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- there is one store for each log
     [store],
   );
-  const wasRunning = useRef<LogStore | null>(null);
-
-  useEffect(() => {
-    const life = new AbortController();
-    const over = (): boolean => life.signal.aborted;
-    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-    const again = async (): Promise<void> => {
-      await load(1, PAGE_LINES);
-      if (!running) {
-        for (const ms of wasRunning.current === store ? AFTERMATH_MS : []) {
-          await wait(ms);
-          if (over()) return;
-          await load(1, PAGE_LINES);
-        }
-        return;
-      }
-      wasRunning.current = store;
-      while (!over()) {
-        await wait(POLL_MS);
-        if (!over() && !document.hidden) await load(1, PAGE_LINES);
-      }
-    };
-    void again();
-    return () => life.abort();
-  }, [store, load, running, turn]);
+  useLooking(`${flow}/${run}/${step}/${task}/${attempt}/${stream}`, phase, () => load(1, PAGE_LINES));
 
   const looking = useMemo(() => {
     let range: [number, number] = [0, -1];
@@ -122,5 +103,5 @@ export function useLog(source: LogSource, running: boolean): Log {
     [store, load],
   );
 
-  return { store, version, loaded: loaded === store, error, look: looking, loadAll };
+  return { store, version, loaded: loaded === store, whole: whole === store, error, look: looking, loadAll };
 }

@@ -1,6 +1,6 @@
 /** What a run is: status, times, who, tags, parameters, and what it ran with. */
 
-import { fetchParameters, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun } from "../api";
+import { fetchParameters, filterValue, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun } from "../api";
 import { CopyButton, Duration, Skeleton, Status, Time, Value } from "../parts";
 import { href, query, setQuery } from "../router";
 import type { RunData } from "./runData";
@@ -15,7 +15,7 @@ export function RunHeader({ flow, id, data }: { flow: string; id: string; data: 
     <header class="run-header">
       <div class="run-title">
         <h1 class="breaks">
-          <a href={href([], { flow_id: flow })} title="All runs of this flow">
+          <a href={href([], { flow_id: filterValue(flow) })} title="All runs of this flow">
             <bdi>{flow}</bdi>
           </a>
           <span class="soft"> / </span>
@@ -68,7 +68,7 @@ function Facts({ run }: { run: UIRun }) {
         <dt>User</dt>
         <dd>
           {run.user ? (
-            <a href={href([], { user: run.user })}>
+            <a href={href([], { user: filterValue(run.user) })}>
               <bdi>{run.user}</bdi>
             </a>
           ) : (

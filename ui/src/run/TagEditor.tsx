@@ -2,7 +2,7 @@
 
 import { useRef, useState } from "preact/hooks";
 
-import { ApiError, mutateTags, suggestTags, useLoad, type UIRun } from "../api";
+import { ApiError, filterValue, mutateTags, suggestTags, useLoad, type UIRun } from "../api";
 import { Icon, Tags } from "../parts";
 import { href } from "../router";
 
@@ -58,7 +58,7 @@ export function TagEditor({ run, onChange }: { run: UIRun; onChange: (tags: stri
   if (!editing)
     return (
       <div class="tag-line">
-        {tags.length > 0 && <Tags tags={tags} hrefOf={(tag) => href([], { _tags: tag })} />}
+        {tags.length > 0 && <Tags tags={tags} hrefOf={(tag) => href([], { _tags: filterValue(tag) })} />}
         <button type="button" class="button button-quiet tag-edit" onClick={() => setEditing(true)}>
           <Icon name="tag" size={14} />
           {tags.length > 0 ? "Edit tags" : "Add tags"}

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 import {
+  asApiError,
   ApiError,
   fetchRun,
   fetchSteps,
@@ -82,7 +83,7 @@ export class RunData {
       this.complete.value = true;
     } catch (reason) {
       if (signal.aborted) return;
-      this.error.value = reason instanceof ApiError ? reason : new ApiError(-1, "page-fault", String(reason));
+      this.error.value = asApiError(reason);
     }
   }
 }

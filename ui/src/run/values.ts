@@ -1,17 +1,19 @@
 /** Values of parameters as text, and the metadata that tells what a run ran with. */
 
-import type { UIMetadata } from "../api";
+import { exactText, type UIMetadata } from "../api";
 
 const SHORT_CHARACTERS = 32;
 
-/** The whole value, laid out if it is more than one thing. */
+/** A value alone as Python writes it (as artifacts are shown); what is more than one thing as JSON, laid out. */
 export function wholeValue(value: unknown): string {
   if (typeof value === "string") return value;
-  return JSON.stringify(value, null, 2);
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return exactText(value, 2);
 }
 
 export function shortValue(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "object" && value !== null ? exactText(value) : wholeValue(value);
   const line = text.replace(/\s+/g, " ");
   return line.length > SHORT_CHARACTERS ? `${line.slice(0, SHORT_CHARACTERS - 1)}…` : line || '""';
 }
@@ -21,7 +23,6 @@ const TOLD: Record<string, string> = {
   metaflow_version: "Metaflow",
   python_version: "Python",
   runtime: "Runtime",
-  "origin-run-id": "Resumed from",
   "ds-type": "Datastore",
   "ds-root": "Datastore root",
   "code-package-url": "Code package",

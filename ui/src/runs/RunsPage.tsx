@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 
-import { withQuery } from "../api";
+import { joinValues, withQuery } from "../api";
 import { keptFor } from "../live";
 import { Empty, Failure, VirtualList, formatCount, useNarrow } from "../parts";
 import { href, query, setQuery } from "../router";
@@ -177,7 +177,7 @@ function useChosen(): { chosen: ReadonlySet<string>; toggle: (key: string) => vo
 
 function Chosen({ keys }: { keys: readonly string[] }) {
   const [first = "", ...others] = keys;
-  const address = href([...splitKey(first), "view", "compare"], { with: others.join(",") });
+  const address = href([...splitKey(first), "view", "compare"], { with: joinValues(others) });
   return (
     <div class="chosen" role="status">
       {keys.length === 1 ? (

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { ApiError, fetchRuns, whenStale, withQuery, type Query, type UIRun } from "../api";
+import { asApiError, ApiError, fetchRuns, whenStale, withQuery, type Query, type UIRun } from "../api";
 import { batched, subscribe, type LiveEvent } from "../live";
 import { apiQuery, liveQuery, readGroup, readOrder, readStatuses } from "./filters";
 import { keyOf, withLive } from "./order";
@@ -74,7 +74,7 @@ export class RunFeed {
       return true;
     } catch (reason) {
       if (signal.aborted) return false;
-      this.error.value = reason instanceof ApiError ? reason : new ApiError(-1, "page-fault", String(reason));
+      this.error.value = asApiError(reason);
       return false;
     } finally {
       if (!signal.aborted) this.loading.value = false;

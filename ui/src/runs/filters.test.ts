@@ -36,10 +36,14 @@ describe("the query and the filters", () => {
     expect(narrows(search)).toBe(false);
   });
 
-  it("does not add twice, nor what a comma would tear apart", () => {
+  it("does not add twice, and keeps the commas of a value", () => {
     const filter: Filter = { field: "tag", value: "nightly" };
     expect(adding({ _tags: "nightly" }, filter)).toEqual({ _tags: "nightly" });
-    expect(adding({}, { field: "tag", value: "a,b" })).toEqual({});
+    const found = adding({ _tags: "nightly" }, { field: "tag", value: "a,b" });
+    expect(found).toEqual({ _tags: "nightly,a\\,b" });
+    expect(readFilters(found as Record<string, string>).map(({ value }) => value)).toEqual(["nightly", "a,b"]);
+    expect(removing(found as Record<string, string>, { field: "tag", value: "a,b" })).toEqual({ _tags: "nightly" });
+    expect(adding({}, { field: "user", value: "Doe, Jane" })).toEqual({ user: "Doe\\, Jane" });
   });
 
   it("clears what narrows and leaves grouping and order", () => {

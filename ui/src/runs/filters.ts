@@ -1,6 +1,6 @@
 /** The filters, order and grouping of the runs, and the query that holds them. Names are those of the API. */
 
-import type { Query } from "../api";
+import { joinValues, splitValues as split, type Query } from "../api";
 
 type Search = Readonly<Record<string, string>>;
 type Changes = Record<string, string | undefined>;
@@ -34,8 +34,6 @@ const SHOWN_ELSEWHERE = ["status", "ts_epoch:ge", "ts_epoch:le"];
 /** Everything in the query that narrows the list; other names in it belong to other views. */
 const NARROWING = [...Object.values(KEYS), "_tags", ...SHOWN_ELSEWHERE];
 
-const split = (text: string | undefined): string[] => (text ? text.split(",").filter(Boolean) : []);
-
 export function readFilters(search: Search): Filter[] {
   const filters: Filter[] = [];
   for (const [field, key] of Object.entries(KEYS)) {
@@ -59,16 +57,16 @@ function whereOf({ field, value }: Filter): [key: string, value: string] {
   return [KEYS[field], value];
 }
 
-/** The change of the query that adds a filter. A comma parts values, so one with a comma cannot be asked for. */
+/** The change of the query that adds a filter. */
 export function adding(search: Search, filter: Filter): Changes {
   const [key, value] = whereOf(filter);
-  if (!value || value.includes(",")) return {};
-  return { [key]: [...new Set([...split(search[key]), value])].join(",") };
+  if (!value) return {};
+  return { [key]: joinValues([...new Set([...split(search[key]), value])]) };
 }
 
 export function removing(search: Search, filter: Filter): Changes {
   const [key, value] = whereOf(filter);
-  return { [key]: split(search[key]).filter((other) => other !== value).join(",") };
+  return { [key]: joinValues(split(search[key]).filter((other) => other !== value)) };
 }
 
 export const clearing = (): Changes => Object.fromEntries(NARROWING.map((key) => [key, undefined]));

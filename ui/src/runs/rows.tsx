@@ -1,6 +1,6 @@
 /** The rows of the list of runs. */
 
-import type { UIRun } from "../api";
+import { filterValue, type UIRun } from "../api";
 import { Duration, Status, Tags, Time } from "../parts";
 import { href, hrefWith, query } from "../router";
 import { adding, type GroupBy } from "./filters";
@@ -61,7 +61,7 @@ export function RunRow({ run, id, chosen, onChoose }: Props) {
 }
 
 export function GroupRow({ item, by }: { item: Item & { kind: "group" }; by: GroupBy | undefined }) {
-  const narrowed = item.name === null || !by ? null : hrefWith({ _group: undefined, [by]: item.name });
+  const narrowed = item.name === null || !by ? null : hrefWith({ _group: undefined, [by]: filterValue(item.name) });
   return (
     <div class="row group-row" role="row">
       <span class="cell cell-group" role="rowheader">

@@ -129,9 +129,23 @@ function Outage() {
   );
 }
 
+/** Titles of what is on the screen; the last one that came counts, and those before it again when it has gone. */
+const titles: { text: string }[] = [];
+
+function showTitle(): void {
+  const text = titles[titles.length - 1]?.text;
+  document.title = text ? `${text} · Metaflow` : "Metaflow";
+}
+
 /** Names the page, for the browser's tab and history. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = title ? `${title} · Metaflow` : "Metaflow";
+    const own = { text: title };
+    titles.push(own);
+    showTitle();
+    return () => {
+      titles.splice(titles.indexOf(own), 1);
+      if (titles.length) showTitle(); // another view names itself in a moment
+    };
   }, [title]);
 }

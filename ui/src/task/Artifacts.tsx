@@ -1,31 +1,56 @@
 /** What a task has stored: names, types and values, or why a value cannot be shown. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 
-import { fetchTaskArtifacts, useLoad, type UIArtifact } from "../api";
+import { asApiError, ApiError, fetchTaskArtifacts, useLooking, type Phase, type UIArtifact } from "../api";
 import { Failure, Skeleton, Time, useSettled, formatBytes } from "../parts";
 import { LongText } from "./LongText";
 import { Section, type Place } from "./Section";
 
+const RUNNING_MS = 10_000; // a task that runs has stored at most those of an earlier attempt
 const GENERIC_TYPE = "metaflow.artifact"; // what the client writes, whatever the value is
 
-export function Artifacts({ place, running }: { place: Place; running: boolean }) {
-  const { flow, run, step, task, attempt } = place;
-  const [own, setOwn] = useState(false);
-  const loaded = useLoad(JSON.stringify(["artifacts", flow, run, step, task, attempt]), (signal) =>
-    fetchTaskArtifacts(flow, run, step, task, { attempt_id: attempt }, signal),
-  );
-  const { again } = loaded;
-  useSettled("artifacts", loaded.data !== undefined || loaded.error !== undefined);
-  const was = useRef(running);
-  useEffect(() => {
-    // Artifacts are stored when a task ends, and cause no events.
-    if (was.current && !running) again();
-    was.current = running;
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- `again` only asks again
-  }, [running]);
+export interface LoadedArtifacts {
+  rows: readonly UIArtifact[] | undefined;
+  error: ApiError | undefined;
+  again: () => void;
+}
 
-  const all = [...(loaded.data ?? [])].sort((one, other) => one.name.localeCompare(other.name));
+/** They are stored when an attempt ends, and cause no events. */
+export function useArtifacts({ flow, run, step, task, attempt }: Place, phase: Phase): LoadedArtifacts {
+  const key = JSON.stringify(["artifacts", flow, run, step, task, attempt]);
+  const [asked, setAsked] = useState(0);
+  const [state, setState] = useState<{ key: string; rows?: UIArtifact[]; error?: ApiError }>({ key });
+  const look = async (signal: AbortSignal): Promise<void> => {
+    try {
+      const rows = await fetchTaskArtifacts(flow, run, step, task, { attempt_id: attempt }, signal);
+      if (!signal.aborted) setState({ key, rows });
+    } catch (reason) {
+      if (signal.aborted) return;
+      const error = asApiError(reason);
+      setState((old) => (old.key === key && old.rows ? { ...old, error } : { key, error }));
+    }
+  };
+  useLooking(`${key} ${asked}`, phase, look, RUNNING_MS);
+  const shown = state.key === key ? state : { key };
+  return { rows: shown.rows, error: shown.error, again: () => setAsked((n) => n + 1) };
+}
+
+/** The artifact that Metaflow keeps where `@catch` has caught an exception. */
+export const CAUGHT = "_catch_exception";
+
+interface Props {
+  loaded: LoadedArtifacts;
+  phase: Phase;
+  origin: ComponentChildren;
+}
+
+export function Artifacts({ loaded, phase, origin }: Props) {
+  const { again } = loaded;
+  const [own, setOwn] = useState(false);
+  useSettled("artifacts", loaded.rows !== undefined || loaded.error !== undefined);
+  const all = [...(loaded.rows ?? [])].sort((one, other) => one.name.localeCompare(other.name));
   const user = all.filter((row) => !row.name.startsWith("_"));
   const rows = own ? all : user;
   const hidden = all.length - user.length;
@@ -36,11 +61,9 @@ export function Artifacts({ place, running }: { place: Place; running: boolean }
   );
   return (
     <Section id="artifacts" title="Artifacts" count={user.length} tools={tools}>
-      {loaded.error && !loaded.data && <Failure error={loaded.error} what="the artifacts" again={again} />}
-      {!loaded.data && !loaded.error && <Skeleton lines={4} />}
-      {loaded.data && rows.length === 0 && (
-        <p class="soft">{running ? "Artifacts are stored when the task ends." : "This attempt has stored none."}</p>
-      )}
+      {loaded.error && !loaded.rows && <Failure error={loaded.error} what="the artifacts" again={again} />}
+      {!loaded.rows && !loaded.error && <Skeleton lines={4} />}
+      {loaded.rows && rows.length === 0 && <p class="soft">{(all.length === 0 && origin) || none(phase, all.length)}</p>}
       {rows.length > 0 && (
         <table class="task-table artifacts">
           <thead>
@@ -67,6 +90,13 @@ export function Artifacts({ place, running }: { place: Place; running: boolean }
       )}
     </Section>
   );
+}
+
+/** What is known of an empty list. It must not claim more. */
+function none(phase: Phase, hidden: number): string {
+  if (hidden > 0) return phase === "whole" ? "None of its own." : "None of its own yet.";
+  if (phase === "running") return "Artifacts are stored when the task ends.";
+  return phase === "ending" ? "None are stored yet." : "This attempt has stored none.";
 }
 
 function Artifact({ row }: { row: UIArtifact }) {

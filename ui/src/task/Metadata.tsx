@@ -1,17 +1,17 @@
 /** Everything that is recorded of an attempt, the newest value of each field. */
 
-import type { UIMetadata } from "../api";
+import type { Phase, UIMetadata } from "../api";
 import { Time } from "../parts";
 import { LongText } from "./LongText";
 import { Section } from "./Section";
 
-export function Metadata({ rows }: { rows: readonly UIMetadata[] }) {
+export function Metadata({ rows, phase }: { rows: readonly UIMetadata[]; phase: Phase }) {
   const newest = new Map(rows.map((row) => [row.field_name, row]));
   const shown = [...newest.values()].sort((one, other) => one.field_name.localeCompare(other.field_name));
   return (
     <Section id="metadata" title="Metadata" count={shown.length}>
       {shown.length === 0 ? (
-        <p class="soft">Nothing is recorded of this attempt.</p>
+        <p class="soft">Nothing is recorded of this attempt{phase === "whole" ? "" : " yet"}.</p>
       ) : (
         <table class="task-table">
           <thead>

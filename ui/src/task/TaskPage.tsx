@@ -1,13 +1,15 @@
 /** One task: what it is, its attempts, and of the chosen attempt logs, cards, artifacts and metadata. */
 
-import { useEffect } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 
-import type { UIMetadata, UITask } from "../api";
+import { filterValue, type UIMetadata, type UITask } from "../api";
 import { LogView } from "../logs/LogView";
 import {
   CopyButton,
   Duration,
   Failure,
+  Icon,
   SettlingContext,
   Skeleton,
   Status,
@@ -17,11 +19,12 @@ import {
 } from "../parts";
 import { href, hrefWith } from "../router";
 import { NotFound, useTitle } from "../shell";
-import { Artifacts } from "./Artifacts";
+import { Artifacts, CAUGHT, useArtifacts } from "./Artifacts";
 import { Cards } from "./Cards";
 import { Metadata } from "./Metadata";
 import type { Place } from "./Section";
-import { useTask } from "./taskData";
+import { isRunning } from "./phase";
+import { useTask, type Origin, type TaskData } from "./taskData";
 import "./task.css";
 
 export interface Props {
@@ -41,32 +44,26 @@ const SECTIONS = [
 ] as const;
 
 export function TaskPage({ flow, run, step, task, attempt }: Props) {
-  useTitle(`${step}/${task} · ${flow}/${run}`);
-  const { attempts, metadata, loading, factsKnown, error, again } = useTask(flow, run, step, task);
-  const wanted = attempt === undefined ? undefined : attempts.find((one) => one.attempt_id === attempt);
-  const shown = wanted ?? attempts[0];
+  const data = useTask(flow, run, step, task, attempt);
+  const { attempts, shown, known, error } = data;
+  const missing = !shown && known && (!error || error.notFound);
+  useTitle(missing ? "No such task" : `${step}/${task} · ${flow}/${run}`);
 
-  if (!shown) {
-    if (error?.notFound || (!loading && !error)) return <NotFound what="task" />;
-    if (error) return <Failure error={error} what="the task" again={again} />;
-    return <Skeleton height={420} />;
-  }
-  if (!factsKnown) return <Skeleton height={420} />;
+  if (missing) return <NotFound what="task" />;
+  if (!shown && error) return <Failure error={error} what="the task" again={data.again} />;
+  if (!shown || !known) return <Skeleton height={420} />;
   const number = shown.attempt_id;
-  const running = shown.status === "running" || shown.status === "pending";
-  const place = { flow, run, step, task, attempt: number };
-  const facts = metadata.filter((row) => row.attempt_id === number || row.attempt_id === null);
   return (
     <article class="task" aria-label={`Task ${step}/${task}`}>
-      <Header shown={shown} attempts={attempts} flow={flow} run={run} facts={facts} />
-      {attempt !== undefined && !wanted && (
-        <p class="task-notice" role="status">
-          There is no attempt {attempt} of this task; this is attempt {number}.
-        </p>
-      )}
-      {attempts.length > 1 && <Attempts attempts={attempts} shown={number} />}
-      <Jumps />
-      <Parts key={number} place={place} running={running} facts={facts} />
+      <Attempt key={number} place={{ flow, run, step, task, attempt: number }} data={data} shown={shown}>
+        {attempt !== undefined && attempt !== number && (
+          <p class="task-notice" role="status">
+            There is no attempt {attempt} of this task; this is attempt {number}.
+          </p>
+        )}
+        {attempts.length > 1 && <Attempts attempts={attempts} shown={number} />}
+        <Jumps />
+      </Attempt>
     </article>
   );
 }
@@ -74,47 +71,90 @@ export function TaskPage({ flow, run, step, task, attempt }: Props) {
 /** What grows when it has been loaded, from top to bottom. */
 const GROWING = ["stdout", "stderr", "cards", "artifacts"] as const;
 
-function Parts({ place, running, facts }: { place: Place; running: boolean; facts: readonly UIMetadata[] }) {
+interface AttemptProps {
+  place: Place;
+  data: TaskData;
+  shown: UITask;
+  /** Between the header and the sections. */
+  children: ComponentChildren;
+}
+
+function Attempt({ place, data, shown, children }: AttemptProps) {
+  const { attempts, metadata, phase, origin } = data;
   const { settling, hides } = useSettling(GROWING);
+  const artifacts = useArtifacts(place, phase);
+  const [whole, setWhole] = useState({ out: false, err: false });
+  const { onWhole } = data;
+  useEffect(() => {
+    if (whole.out && whole.err) onWhole(place.attempt);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- told once
+  }, [whole.out, whole.err]);
   const below = (part: (typeof GROWING)[number]): string => (hides(part) ? "is-unsettled" : "");
+  const facts = metadata.filter((row) => row.attempt_id === place.attempt || row.attempt_id === null);
+  const caught = artifacts.rows?.some((row) => row.name === CAUGHT) ?? false;
+  const at = origin && <OriginLink place={place} origin={origin} />;
+  const log = (stream: "out" | "err") => (
+    <LogView
+      source={{ ...place, stream }}
+      phase={phase}
+      onWhole={() => setWhole((old) => (old[stream] ? old : { ...old, [stream]: true }))}
+      origin={at && <>This task was cloned: what it wrote to std{stream} is kept with {at}.</>}
+    />
+  );
   return (
     <SettlingContext.Provider value={settling}>
+      <Header shown={shown} attempts={attempts} place={place} facts={facts} origin={at} caught={caught} />
+      {children}
       <section id="logs" class="task-section" aria-label="Logs">
         <div id="stdout" class={`task-anchor ${below("stdout")}`}>
-          <LogView source={{ ...place, stream: "out" }} running={running} />
+          {log("out")}
         </div>
         <div id="stderr" class={`task-anchor ${below("stderr")}`}>
-          <LogView source={{ ...place, stream: "err" }} running={running} />
+          {log("err")}
         </div>
       </section>
       <div class={below("cards")}>
-        <Cards place={place} running={running} />
+        <Cards place={place} phase={phase} />
       </div>
       <div class={below("artifacts")}>
-        <Artifacts place={place} running={running} />
-        <Metadata rows={facts} />
+        <Artifacts loaded={artifacts} phase={phase} origin={at && <>This task was cloned: its artifacts are those of {at}.</>} />
+        <Metadata rows={facts} phase={phase} />
       </div>
     </SettlingContext.Provider>
+  );
+}
+
+/** Leads to the task that a resume has taken over. */
+function OriginLink({ place: { flow, step }, origin: { run, task } }: { place: Place; origin: Origin }) {
+  return (
+    <a href={href([flow, run, step, task])}>
+      <bdi>
+        {run}/{step}/{task}
+      </bdi>
+    </a>
   );
 }
 
 interface HeaderProps {
   shown: UITask;
   attempts: readonly UITask[];
-  flow: string;
-  run: string;
+  place: Place;
   facts: readonly UIMetadata[];
+  /** A link to the task it was cloned from, if it was. */
+  origin: ComponentChildren;
+  /** Its code raised an exception, and `@catch` let the run go on. */
+  caught: boolean;
 }
 
-function Header({ shown, attempts, flow, run, facts }: HeaderProps) {
+function Header({ shown, attempts, place: { flow, run }, facts, origin, caught }: HeaderProps) {
   const id = shown.task_name ?? String(shown.task_id);
   const index = foreachIndex(shown);
-  const running = shown.status === "running" || shown.status === "pending";
+  const running = isRunning(shown);
   const start = shown.started_at ?? shown.ts_epoch;
   return (
     <header class="task-header">
       <h1 class="breaks">
-        <a href={href([], { flow_id: flow })}>
+        <a href={href([], { flow_id: filterValue(flow) })}>
           <bdi>{flow}</bdi>
         </a>
         <span class="soft"> / </span>
@@ -132,6 +172,14 @@ function Header({ shown, attempts, flow, run, facts }: HeaderProps) {
         <Fact name="Status" hidden>
           <Status value={shown.status} />
         </Fact>
+        {caught && (
+          <Fact name="Caught" hidden>
+            <a class="mark-caught" href="#artifacts" data-external onClick={(event) => (event.preventDefault(), jump("artifacts"))}>
+              <Icon name="warn" size={14} /> exception caught
+            </a>
+          </Fact>
+        )}
+        {origin && <Fact name="Cloned from">{origin}</Fact>}
         <Fact name="Started">
           <Time at={start} />
         </Fact>
@@ -180,7 +228,7 @@ const FACTS = [
   ["metaflow_version", "Metaflow"],
 ] as const;
 
-function Fact({ name, hidden = false, children }: { name: string; hidden?: boolean; children: preact.ComponentChildren }) {
+function Fact({ name, hidden = false, children }: { name: string; hidden?: boolean; children: ComponentChildren }) {
   return (
     <div>
       <dt class={hidden ? "unseen" : "soft"}>{name}</dt>
