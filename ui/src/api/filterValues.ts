@@ -14,7 +14,7 @@ export function splitValues(text: string | undefined): string[] {
   if (!text) return [];
   const values = [""];
   const add = (part: string): void => {
-    values[values.length - 1] += part;
+    values.push((values.pop() ?? "") + part);
   };
   let from = 0;
   for (const found of text.matchAll(/(\\*),/g)) {

@@ -19,6 +19,7 @@ import { href, query, setQuery } from "../router";
 import { AddRun } from "./AddRun";
 import {
   artifactCells,
+  lastStep,
   nameText,
   parameterCells,
   readNames,
@@ -31,40 +32,40 @@ import {
   type Row,
 } from "./differences";
 
-const LAST_STEP = "end";
-
 interface Column {
   name: Name;
   run: UIRun | undefined;
   parameters: Parameters | undefined;
   steps: UIStep[] | undefined;
-  artifacts: UIArtifact[] | undefined;
   error: ApiError | undefined;
 }
+
+type Artifacts = readonly (UIArtifact[] | undefined)[];
 
 /** What one run lacks (no parameters stored, no such step) must not hide what it has. */
 const orNothing = <T,>(asked: Promise<T>): Promise<T | undefined> => asked.catch(() => undefined);
 
-async function load(name: Name, step: string, signal: AbortSignal): Promise<Column> {
+async function load(name: Name, signal: AbortSignal): Promise<Column> {
   const { flow, run } = name;
-  const [found, parameters, steps, artifacts] = await Promise.all([
+  const [found, parameters, steps] = await Promise.all([
     fetchRun(flow, run, signal).then(
       (value) => ({ value, error: undefined }),
       (error: unknown) => ({ value: undefined, error: error as ApiError }),
     ),
     orNothing(fetchParameters(flow, run, signal)),
     orNothing(fetchSteps(flow, run, signal)),
-    orNothing(fetchStepArtifacts(flow, run, step, signal).then(({ rows }) => rows)),
   ]);
-  return { name, run: found.value, error: found.error, parameters, steps, artifacts };
+  return { name, run: found.value, error: found.error, parameters, steps };
 }
 
 export function ComparePage({ flow, run }: Name) {
   const first = { flow, run };
   const names = readNames(first, query.value["with"]);
-  const step = query.value["step"] ?? LAST_STEP;
-  const columns = useLoad(`compare ${names.map(nameText).join()} ${step}`, (signal) =>
-    Promise.all(names.map((name) => load(name, step, signal))),
+  const key = JSON.stringify(names.map(nameText));
+  const columns = useLoad(`compare ${key}`, (signal) => Promise.all(names.map((name) => load(name, signal))));
+  const step = query.value["step"] ?? lastStep(columns.data ?? []);
+  const artifacts = useLoad(step === undefined ? null : JSON.stringify([key, step]), (signal) =>
+    Promise.all(names.map((one) => orNothing(fetchStepArtifacts(one.flow, one.run, step!, signal).then(({ rows }) => rows)))),
   );
   const others = names.slice(1);
   const setOthers = (next: readonly Name[]): void => setQuery({ with: writeNames(next) });
@@ -88,7 +89,12 @@ export function ComparePage({ flow, run }: Name) {
           <p>Type its number above, or tick runs in the list of runs and compare those.</p>
         </Empty>
       ) : columns.data ? (
-        <Comparison columns={columns.data} step={step} onRemove={(name) => setOthers(others.filter((o) => o.run !== name.run || o.flow !== name.flow))} />
+        <Comparison
+          columns={columns.data}
+          step={step}
+          artifacts={artifacts.data}
+          onRemove={(name) => setOthers(others.filter((o) => o.run !== name.run || o.flow !== name.flow))}
+        />
       ) : (
         <Skeleton height={320} />
       )}
@@ -98,11 +104,13 @@ export function ComparePage({ flow, run }: Name) {
 
 interface ComparisonProps {
   columns: readonly Column[];
-  step: string;
+  /** Whose artifacts are shown; none where no run has any step. */
+  step: string | undefined;
+  artifacts: Artifacts | undefined;
   onRemove: (name: Name) => void;
 }
 
-function Comparison({ columns, step, onRemove }: ComparisonProps) {
+function Comparison({ columns, step, artifacts, onRemove }: ComparisonProps) {
   const steps = [...new Set(columns.flatMap((one) => [...stepDurations(one.steps ?? []).keys()]))];
   const overview = [
     row("Status", columns.map(({ run }) => run && { text: run.status })),
@@ -112,7 +120,7 @@ function Comparison({ columns, step, onRemove }: ComparisonProps) {
   ];
   return (
     <div class="compare-frame" tabIndex={0} role="region" aria-label="Comparison">
-      <table class="compare">
+      <table class="compare" style={{ "--columns": columns.length }}>
         <thead>
           <tr>
             <td />
@@ -126,8 +134,9 @@ function Comparison({ columns, step, onRemove }: ComparisonProps) {
         <Durations columns={columns} />
         <Section
           title="Artifacts"
-          rows={rowsOf(columns.map((one) => one.artifacts && artifactCells(one.artifacts, one.parameters)))}
-          aside={<StepChoice steps={steps} step={step} />}
+          rows={rowsOf(columns.map((one, n) => artifacts?.[n] && artifactCells(artifacts[n], one.parameters)))}
+          aside={step !== undefined && <StepChoice steps={steps} step={step} />}
+          loading={step !== undefined && !artifacts}
         />
       </table>
     </div>
@@ -163,9 +172,10 @@ interface SectionProps {
   rows: readonly Row[];
   aside?: ComponentChildren;
   status?: boolean;
+  loading?: boolean;
 }
 
-function Section({ title, rows, aside, status = false }: SectionProps) {
+function Section({ title, rows, aside, status = false, loading = false }: SectionProps) {
   const only = query.value["only"] === "differences";
   const shown = only ? rows.filter(({ differs }) => differs) : rows;
   const columns = rows[0]?.cells.length ?? 1;
@@ -179,7 +189,7 @@ function Section({ title, rows, aside, status = false }: SectionProps) {
       {shown.length === 0 && (
         <tr>
           <td class="soft" colSpan={columns + 1}>
-            {rows.length === 0 ? "None" : "No differences"}
+            {loading ? "Loading …" : rows.length === 0 ? "None" : "No differences"}
           </td>
         </tr>
       )}
@@ -244,7 +254,9 @@ function Durations({ columns }: { columns: readonly Column[] }) {
                 ) : (
                   <span class="span">
                     <span class="num span-text">{formatDuration(span)}</span>
-                    <span class="span-bar" style={{ width: `${(Math.max(0, span) / longest) * 60}%` }} />
+                    <span class="span-track">
+                      <span class="span-bar" style={{ width: `${(Math.max(0, span) / longest) * 100}%` }} />
+                    </span>
                   </span>
                 )}
               </td>
@@ -263,7 +275,7 @@ function StepChoice({ steps, step }: { steps: readonly string[]; step: string })
       <select
         class="input"
         value={step}
-        onChange={(event) => setQuery({ step: event.currentTarget.value === LAST_STEP ? undefined : event.currentTarget.value })}
+        onChange={(event) => setQuery({ step: event.currentTarget.value })}
       >
         {[...new Set([...steps, step])].map((name) => (
           <option key={name} value={name}>

@@ -1,7 +1,7 @@
 /** Two or more runs side by side: which rows there are, and in which the runs differ. */
 
 import { exactText, joinValues, splitValues, type Parameters, type UIArtifact, type UIRun, type UIStep } from "../api";
-import { wholeValue } from "../run/values";
+import { wholeValue } from "../parts/wholeValue";
 
 /** A run to compare, as an address names it: `Flow/12`. */
 export interface Name {
@@ -82,4 +82,14 @@ const missing = (artifact: UIArtifact): string =>
 /** Durations per step, in ms. */
 export function stepDurations(steps: readonly UIStep[]): Map<string, number | null> {
   return new Map(steps.filter(({ step_name }) => !step_name.startsWith("_")).map((step) => [step.step_name, step.duration]));
+}
+
+/** The step that ended the first run that went well, whatever it is called; else the one that began last in any. */
+export function lastStep(columns: readonly { run: UIRun | undefined; steps: UIStep[] | undefined }[]): string | undefined {
+  const lasts = columns.map(({ steps }) => {
+    const own = (steps ?? []).filter(({ step_name }) => !step_name.startsWith("_"));
+    return own.sort((one, other) => other.ts_epoch - one.ts_epoch)[0]?.step_name;
+  });
+  const well = columns.findIndex(({ run }, n) => run?.status === "completed" && lasts[n] !== undefined);
+  return well >= 0 ? lasts[well] : lasts.find((last) => last !== undefined);
 }

@@ -1,16 +1,20 @@
 /** What a run is: status, times, who, tags, parameters, and what it ran with. */
 
-import { fetchParameters, filterValue, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun } from "../api";
-import { CopyButton, Duration, Skeleton, Status, Time, Value } from "../parts";
+import { useComputed } from "@preact/signals";
+
+import { fetchParameters, filterValue, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun, type UIStep } from "../api";
+import { CopyButton, Duration, Skeleton, Status, Time, Value, wholeValue } from "../parts";
 import { href, query, setQuery } from "../router";
 import type { RunData } from "./runData";
 import { TagEditor } from "./TagEditor";
-import { environment, shortValue, wholeValue } from "./values";
+import { environment, shortValue } from "./values";
 
 const PARAMETERS_SHOWN = 6;
 
 export function RunHeader({ flow, id, data }: { flow: string; id: string; data: RunData }) {
   const run = data.run.value;
+  const first = useComputed(() => firstStep(data.steps.value.values())).value;
+  const began = useComputed(() => data.tasks.value.size > 0).value;
   return (
     <header class="run-header">
       <div class="run-title">
@@ -23,19 +27,37 @@ export function RunHeader({ flow, id, data }: { flow: string; id: string; data: 
         </h1>
         <CopyButton text={`${flow}/${id}`} label="Copy the run's path" small />
       </div>
-      {run ? <Facts run={run} /> : <Skeleton height={24} />}
+      {run ? <Facts run={run} began={began} /> : <Skeleton height={24} />}
       {run ? (
         <TagEditor run={run} onChange={(tags) => (data.run.value = { ...run, tags })} />
       ) : (
         <Skeleton height={24} />
       )}
-      <Details flow={flow} id={id} />
+      <Details flow={flow} id={id} first={first} />
     </header>
   );
 }
 
-function Facts({ run }: { run: UIRun }) {
+/** The step that began first; it may have any name. */
+function firstStep(steps: Iterable<UIStep>): string | undefined {
+  const own = [...steps].filter(({ step_name }) => !step_name.startsWith("_"));
+  return own.sort((one, other) => one.ts_epoch - other.ts_epoch)[0]?.step_name;
+}
+
+/** The run that this one resumes; its first tasks tell. */
+function useOrigin(run: UIRun, began: boolean): string | undefined {
+  const query = { field_name: "origin-run-id", _limit: 1, _order: "-id" };
+  const found = useLoad(began ? `origin ${run.flow_id}/${run.run}` : null, (signal) =>
+    fetchRunMetadata(run.flow_id, run.run, query, signal),
+  );
+  const value = found.data?.rows[0]?.value;
+  return value && value !== "None" ? value : undefined;
+}
+
+/** `began`: it has tasks. */
+function Facts({ run, began }: { run: UIRun; began: boolean }) {
   const running = run.status === "running";
+  const origin = useOrigin(run, began);
   return (
     <dl class="facts">
       <div>
@@ -44,6 +66,16 @@ function Facts({ run }: { run: UIRun }) {
           <Status value={run.status} />
         </dd>
       </div>
+      {origin && (
+        <div>
+          <dt>Resumed from</dt>
+          <dd>
+            <a href={href([run.flow_id, origin])}>
+              <bdi>{origin}</bdi>
+            </a>
+          </dd>
+        </div>
+      )}
       <div>
         <dt>Started</dt>
         <dd>
@@ -81,13 +113,14 @@ function Facts({ run }: { run: UIRun }) {
 }
 
 /** Parameters in a line; opened, whole, with what the run ran with beside them. */
-function Details({ flow, id }: { flow: string; id: string }) {
+function Details({ flow, id, first }: { flow: string; id: string; first: string | undefined }) {
   const open = query.value["details"] === "open";
   const parameters = useLoad(`parameters ${flow}/${id}`, (signal) => fetchParameters(flow, id, signal));
-  const metadata = useLoad(open ? `start ${flow}/${id}` : null, (signal) =>
-    fetchRunMetadata(flow, id, { step_name: "start" }, signal),
+  const metadata = useLoad(open && first ? JSON.stringify(["ran with", flow, id, first]) : null, (signal) =>
+    fetchRunMetadata(flow, id, { step_name: filterValue(first!) }, signal),
   );
   const entries = Object.entries(parameters.data ?? {});
+  const none = parameters.data !== undefined && entries.length === 0;
   return (
     <section class="details" aria-label="Parameters">
       <div class="details-line">
@@ -100,14 +133,14 @@ function Details({ flow, id }: { flow: string; id: string }) {
           <span class="details-mark" aria-hidden="true">
             ▸
           </span>
-          Parameters
+          {none ? "Ran with" : "Parameters"}
         </button>
         {!open && <ParametersInLine entries={entries} loading={parameters.loading} failed={Boolean(parameters.error)} />}
       </div>
       {open && (
         <div class="details-open">
           <ParameterTable entries={entries} error={parameters.error?.detail} />
-          <Environment rows={metadata.data?.rows} />
+          <Environment rows={first ? metadata.data?.rows : []} />
         </div>
       )}
     </section>
@@ -117,7 +150,7 @@ function Details({ flow, id }: { flow: string; id: string }) {
 type Entries = [string, Parameters[string]][];
 
 function ParametersInLine({ entries, loading, failed }: { entries: Entries; loading: boolean; failed: boolean }) {
-  if (entries.length === 0) return <span class="soft">{loading ? "" : failed ? "not readable" : "none"}</span>;
+  if (entries.length === 0) return <span class="soft">{loading ? "" : failed ? "not readable" : "no parameters"}</span>;
   const more = entries.length - PARAMETERS_SHOWN;
   return (
     <span class="details-values">
@@ -156,6 +189,7 @@ function Environment({ rows }: { rows: readonly UIMetadata[] | undefined }) {
   return (
     <div>
       <h2>Ran with</h2>
+      {rows?.length === 0 && <p class="soft">Nothing is recorded of it yet.</p>}
       {rows ? (
         <dl class="pairs">
           {environment(rows).map(([name, value]) => (

@@ -1,16 +1,9 @@
 /** Values of parameters as text, and the metadata that tells what a run ran with. */
 
 import { exactText, type UIMetadata } from "../api";
+import { wholeValue } from "../parts/wholeValue";
 
 const SHORT_CHARACTERS = 32;
-
-/** A value alone as Python writes it (as artifacts are shown); what is more than one thing as JSON, laid out. */
-export function wholeValue(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value === null || value === undefined) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  return exactText(value, 2);
-}
 
 export function shortValue(value: unknown): string {
   const text = typeof value === "object" && value !== null ? exactText(value) : wholeValue(value);

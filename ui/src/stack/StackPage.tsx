@@ -36,7 +36,7 @@ function Whole({ info }: { info: StackInfo }) {
   return (
     <div class="stack">
       <header class="stack-head">
-        <h1 class="breaks">{info.name ? <bdi>{info.name}</bdi> : "Stack"}</h1>
+        <h1 class="breaks">Stack{info.name && <span class="soft"> on <bdi>{info.name}</bdi></span>}</h1>
         {info.version && <span class="soft">metaflow-anywhere {info.version}</span>}
       </header>
       <dl class="facts stack-facts">
