@@ -6,6 +6,7 @@ import ipaddress
 
 from aiohttp import web
 
+LONGEST_AGENT = 200  # characters
 FORWARDED = "X-Forwarded-For"
 
 
@@ -21,6 +22,11 @@ def peer(request: web.BaseRequest) -> str:
         return remote
     forwarded = request.headers.get(FORWARDED, "").rpartition(",")[2].strip()
     return forwarded[:64] or remote
+
+
+def client(request: web.BaseRequest) -> str:
+    """Whom a request is from for turns at something scarce: people at one address differ by their programs."""
+    return f"{peer(request)} {request.headers.get('User-Agent', '')[:LONGEST_AGENT]}"
 
 
 def _is_loopback(address: str) -> bool:

@@ -37,6 +37,7 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     app.cleanup_ctx.append(mirror.session(settings.metadata_socket))
     datastore = Datastore(settings.datastore)
     decoder = Decoder(datastore, Cache(settings.cache_folder, settings.cache_bytes))
+    app.on_cleanup.append(lambda _: decoder.close())
     graphs = Graphs(decoder)
     live = Live(settings.database.conninfo, pool, settings.cutoffs, graphs, settings.replay_seconds)
     app.cleanup_ctx.append(live.run)
@@ -82,7 +83,11 @@ async def serve(settings: UISettings, listening: Sequence[socket.socket]) -> Non
     )
     access_log = AccessLog(sys.stdout)
     runner = web.AppRunner(
-        application(settings, pool, access_log), access_log=None, shutdown_timeout=STOP_SECONDS, handle_signals=False
+        application(settings, pool, access_log),
+        access_log=None,
+        shutdown_timeout=STOP_SECONDS,
+        handle_signals=False,
+        handler_cancellation=True,  # everything here only reads: what nobody waits for is not worth doing
     )
     await runner.setup()
     await serve_on(runner, listening)

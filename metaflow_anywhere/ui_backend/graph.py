@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.ui_backend.decoding import UNREADABLE, Decoder, Value
 from metaflow_anywhere.ui_backend.envelope import one
 from metaflow_anywhere.ui_backend.resources import POOL, load
@@ -46,7 +47,7 @@ class Graphs:
     async def _dag(self, request: web.Request) -> web.Response:
         pool = request.app[POOL]
         where = address(request.match_info)
-        value = await self._graph(pool, where, again=_again(request))
+        value = await self._graph(pool, where, again=_again(request), who=client(request))
         if value is None:
             if await read(pool, HAS_CODE_PACKAGE, where):
                 raise Problem("dag-unsupported-flow-language", "the run is of a client that did not store its graph")
@@ -58,18 +59,20 @@ class Graphs:
         return one(request, value.json.encode())
 
     async def _parameters(self, request: web.Request) -> web.Response:
-        found = await self.parameters(request.app[POOL], address(request.match_info), again=_again(request))
+        found = await self.parameters(
+            request.app[POOL], address(request.match_info), again=_again(request), who=client(request)
+        )
         return one(request, found)
 
-    async def parameters(self, pool: Pool, where: dict[str, Any], *, again: bool = False) -> bytes:
+    async def parameters(self, pool: Pool, where: dict[str, Any], *, again: bool = False, who: str = "") -> bytes:
         """The parameters of a run as JSON. Raises Problem."""
         rows = await self._rows(pool, where)
         hidden = {GRAPH}
         if any(row["name"] in NOT_PARAMETERS for row in rows):
-            hidden |= NOT_PARAMETERS - await self._declared(rows, again=again)
+            hidden |= NOT_PARAMETERS - await self._declared(rows, again=again, who=who)
         wanted = [row for row in rows if row["name"] not in hidden]
         found = {}
-        for row, value in zip(wanted, await self._values(wanted, again=again), strict=True):
+        for row, value in zip(wanted, await self._values(wanted, again=again, who=who), strict=True):
             reason = f"cannot be shown, because {value.error}" if value.error else ""
             if value.name == UNREADABLE:
                 raise Problem("MetaflowNotFound", f"the parameter {row['name']} {reason}")
@@ -79,30 +82,30 @@ class Graphs:
 
     async def source_file(self, request: web.Request) -> str | None:
         """The path of the flow's file on the machine where it ran, if its graph tells."""
-        value = await self._graph(request.app[POOL], address(request.match_info))
+        value = await self._graph(request.app[POOL], address(request.match_info), who=client(request))
         try:
             steps = json.loads(value.json)["steps"] if value is not None and value.json else {}
             return next((str(step["source_file"]) for step in steps.values() if step.get("source_file")), None)
         except (LookupError, TypeError, AttributeError):
             return None
 
-    async def _declared(self, rows: list[dict[str, Any]], *, again: bool) -> set[str]:
+    async def _declared(self, rows: list[dict[str, Any]], *, again: bool, who: str) -> set[str]:
         """The names of the artifacts of all parameters, as far as the graph tells."""
         graph = [row for row in rows if row["name"] == GRAPH]
-        for value in await self._values(graph, again=again):
+        for value in await self._values(graph, again=again, who=who):
             with contextlib.suppress(LookupError, TypeError, ValueError):
                 return {str(one["name"]).replace("-", "_") for one in json.loads(value.json or "")["parameters"]}
         return set()
 
-    async def _graph(self, pool: Pool, where: dict[str, Any], *, again: bool = False) -> Value | None:
+    async def _graph(self, pool: Pool, where: dict[str, Any], *, again: bool = False, who: str = "") -> Value | None:
         row = next((row for row in await self._rows(pool, where) if row["name"] == GRAPH), None)
-        return None if row is None else (await self._values([row], again=again))[0]
+        return None if row is None else (await self._values([row], again=again, who=who))[0]
 
     async def _rows(self, pool: Pool, where: dict[str, Any]) -> list[dict[str, Any]]:
         return load(await read(pool, ARTIFACTS, where))
 
-    async def _values(self, rows: list[dict[str, Any]], *, again: bool) -> list[Value]:
-        return await self._decoder.values(rows, max_bytes=MAX_BYTES, again=again)
+    async def _values(self, rows: list[dict[str, Any]], *, again: bool, who: str) -> list[Value]:
+        return await self._decoder.values(rows, max_bytes=MAX_BYTES, again=again, client=who)
 
 
 def _again(request: web.Request) -> bool:

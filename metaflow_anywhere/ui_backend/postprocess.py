@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.ui_backend.decoding import Decoder
 from metaflow_anywhere.ui_backend.resources import POOL, load
 from metaflow_anywhere.ui_backend.tables import read
@@ -53,7 +54,8 @@ def show(decoder: Decoder, max_bytes: int) -> Postprocess:
     async def shown(found: list[bytes], request: web.Request) -> list[bytes]:
         rows = load(found)
         again = request.query.get("invalidate") == "true"
-        for row, value in zip(rows, await decoder.values(rows, max_bytes=max_bytes, again=again), strict=True):
+        values = await decoder.values(rows, max_bytes=max_bytes, again=again, client=client(request))
+        for row, value in zip(rows, values, strict=True):
             row["value_type"], row["stored_bytes"] = value.kind or None, value.size
             if value.error:
                 detail = f"{row['name']} cannot be shown, because {value.error}"

@@ -13,6 +13,7 @@ from psycopg.adapt import Transformer
 from psycopg.pq import Format
 
 from metaflow_anywhere.database.pool import Unavailable
+from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.ui_backend.decoding import Decoder
 from metaflow_anywhere.ui_backend.resources import POOL, RUN, load
 from metaflow_anywhere.ui_backend.tables import IN_RUN, address, read
@@ -100,7 +101,9 @@ class Search:
             for start in range(0, len(rows), AT_ONCE):
                 batch = rows[start : start + AT_ONCE]
                 yield {"type": "progress", "fraction": start / len(rows)}
-                values = await self._decoder.values(batch, max_bytes=LARGEST_ARTIFACT_BYTES, again=again)
+                values = await self._decoder.values(
+                    batch, max_bytes=LARGEST_ARTIFACT_BYTES, again=again, client=client(request)
+                )
                 for row, value in zip(batch, values, strict=True):
                     if value.error:
                         error = {"id": value.name, "detail": f"cannot be searched, because {value.error}"}

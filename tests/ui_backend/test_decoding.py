@@ -6,6 +6,8 @@ import asyncio
 import collections
 import datetime
 import decimal
+import fractions
+import functools
 import gzip
 import hashlib
 import os
@@ -18,8 +20,10 @@ from typing import Any
 
 import pytest
 
+import metaflow_anywhere
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder, Value
+from metaflow_anywhere.ui_backend.decoding.turns import Turns
 
 MEBIBYTE = 2**20
 
@@ -61,7 +65,10 @@ class Place:
     def values(self, *rows: dict[str, Any], max_bytes: int = 16 * MEBIBYTE, again: bool = False) -> list[Value]:
         async def ask() -> list[Value]:
             decoder = Decoder(Datastore(self.folder / "store"), Cache(self.cache, self._cache_bytes))
-            return await decoder.values(rows, max_bytes=max_bytes, again=again)
+            try:
+                return await decoder.values(rows, max_bytes=max_bytes, again=again)
+            finally:
+                await decoder.close()
 
         return asyncio.run(ask())
 
@@ -160,11 +167,12 @@ def test_deep_nesting_is_reported(place: Place) -> None:
 )
 def test_the_confined_process_could_not_do_harm_even_if_it_ran_code(attempt: str) -> None:
     """The second wall by itself: code is run in a process confined as a decoder is."""
-    source = Path(sys.modules["metaflow_anywhere.ui_backend.decoding"].__file__ or "").with_name("child.py")
+    root = Path(metaflow_anywhere.__file__).parents[1]
     program = f"""
-import os, socket, runpy
-child = runpy.run_path({str(source)!r}, run_name='child')
-child['confine'](61043)
+import os, socket, sys
+sys.path.append({str(root)!r})
+from metaflow_anywhere.pickles.zygote import confine
+confine(61043)
 try:
     {attempt}
     print('done')
@@ -254,3 +262,77 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.cache.write_text("a file in its place")
     assert place.values(place.put("value"))[0].text == "value"
+
+
+class Sets:
+    """A value whose pickle changes a class that others are shown with."""
+
+    def __init__(self, name: str, **state: Any) -> None:
+        self.data = b"\x80\x04cfractions\n%s\n(N}" % name.encode()
+        for key, text in state.items():
+            self.data += b"X%s%sccollections\n%s\ns" % (len(key).to_bytes(4, "little"), key.encode(), text.encode())
+        self.data += b"tb0I1\n."
+
+
+def test_a_pickle_cannot_change_what_is_shown_of_another(place: Place) -> None:
+    evil = place.put_bytes(Sets("Fraction", __str__="Counter").data)
+    victim = place.put(fractions.Fraction(1, 3))
+    for _ in range(2):  # decoded, then kept
+        found = place.values(evil, victim, again=True)
+        assert found[0].text == "1"  # it was decoded to its end
+        assert found[1].text == "1/3"
+    assert place.values(victim)[0].text == "1/3"
+
+
+def slow_values(place: Place, count: int) -> list[dict[str, Any]]:
+    """Artifacts that each take all the time that one may take."""
+    rows = []
+    for number in range(count):
+        value: list[Any] = [number]
+        for _ in range(60):
+            value = [value, value]
+        rows.append(place.put(value))
+    return rows
+
+
+def test_work_that_nobody_waits_for_is_dropped_and_turns_are_fair(place: Place) -> None:
+    slow, quick = slow_values(place, 24), place.put("quick")
+
+    async def scenario() -> None:
+        decoder = Decoder(Datastore(place.folder / "store"), Cache(place.cache, MEBIBYTE))
+        ask = functools.partial(decoder.values, max_bytes=MEBIBYTE)
+        greedy = [asyncio.create_task(ask([row], client="greedy")) for row in slow]
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        assert (await ask([quick], client="patient"))[0].text == "quick"
+        assert time.monotonic() - started < 2
+        for one in greedy:
+            one.cancel()
+        await asyncio.gather(*greedy, return_exceptions=True)
+        started = time.monotonic()
+        assert (await ask([place.put("next")], client="greedy"))[0].text == "next"
+        assert time.monotonic() - started < 2
+        await decoder.close()
+
+    asyncio.run(scenario())
+
+
+def test_turns_go_round_and_none_is_lost() -> None:
+    async def scenario() -> list[str]:
+        turns, order = Turns(1), []
+
+        async def work(client: str) -> None:
+            async with turns.of(client):
+                order.append(client)
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.create_task(work(client)) for client in ["a"] * 6 + ["b", "c", "b"]]
+        await asyncio.sleep(0)
+        for task in tasks[1:3]:  # two of a's leave while they wait
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return order
+
+    order = asyncio.run(scenario())
+    assert sorted(order) == ["a"] * 4 + ["b"] * 2 + ["c"]
+    assert order[:3] == ["a", "b", "c"] or order[1:4] in (["b", "c", "a"], ["a", "b", "c"])

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-FORM = 2  # of what is kept: values of an older form are not taken for those of today
+FORM = 3  # of what is kept: values of an older form are not taken for those of today
 ROOM = 0.9  # of the bound is left after making room, so that not every new value has to
 
 
