@@ -16,10 +16,10 @@ from tasks import client, daily, database, doctor, edge, keep, prepare, quality,
 
 VERBS = [
     daily.up, daily.down, daily.restart, daily.status, daily.logs,
-    client.env, client.run, client.hello,
+    client.env, client.run, client.hello, client.open, client.configure,
     keep.snapshot, keep.snapshots, keep.snapshot_verify, keep.snapshot_delete,
     keep.export, keep.import_,
-    doctor.doctor, database.psql, daily.graph, doctor.settings, quality.test,
+    doctor.doctor, database.psql, daily.graph, doctor.settings, client.uninstall, quality.test,
 ]  # fmt: skip
 STAGES = [
     prepare.fetch_udocker, prepare.pull_images, database.restore_snapshot, database.init_schema, database.start_db,

@@ -141,7 +141,7 @@ class Settings:
     database_port: int = _setting(
         "MF_DATABASE_PORT", _port, "PostgreSQL, with expose_inner; without, in its socket's name"
     )
-    client_user: str = _setting("METAFLOW_USER", _word, "the name under which flows run")
+    client_user: str = _setting("METAFLOW_USER", _word, "the name under which `run` runs flows, in place of your own")
     database_password: str | None = _setting(
         "MF_METADATA_DB_PSWD", _word, "the database's password; one is generated if none is given", secret=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.environment import shell_umask
@@ -20,6 +21,7 @@ def env(stack: Stack, json: bool = False, notebook: bool = False) -> None:
     """The client's settings, for use as: eval "$(invoke env)"."""
     from metaflow_anywhere.stack import client
 
+    require_up(stack)  # the address of what is not there would send flows to whatever else answers on it
     form = client.as_json if json else client.as_notebook if notebook else client.as_exports
     print(form(client.client_environment(stack.settings, os.environ)))
 
@@ -54,6 +56,52 @@ def hello(stack: Stack) -> None:
     environment = client.run_environment(stack.settings)
     say_hello(environment, log, lambda text: console.print(text, markup=False, soft_wrap=True))
     console.print("hello works: a flow ran against this stack, and everything it wrote was read back", soft_wrap=True)
+
+
+@verb(help={
+    "name": "the profile's name, for METAFLOW_PROFILE",
+    "default": "the profile that counts where none is named (config.json)",
+    "replace": "also over a profile of another root's stack",
+})  # fmt: skip
+def configure(stack: Stack, name: str = "anywhere", default: bool = False, replace: bool = False) -> None:
+    """Write a Metaflow profile, for IDEs, cron, notebooks."""
+    from metaflow_anywhere.stack import profile
+
+    name = "" if default else name
+    done = profile.write(stack.settings, name, os.environ, replace=replace)
+    print(f"{done.path} points Metaflow at the stack of {stack.settings.root}; up keeps it so")
+    if name:
+        print(f"clients use it where this is set: METAFLOW_PROFILE={name}")
+    else:
+        print("clients use it wherever METAFLOW_PROFILE is not set")
+
+
+@verb()
+def open(stack: Stack) -> None:
+    """Open the web UI in a browser."""
+    from metaflow_anywhere.stack.browser import open_page
+
+    require_up(stack)
+    url = f"{stack.settings.ui_ext_url}/"
+    print(url if open_page(url, os.environ) else f"no browser can be opened here; the page is at {url}")
+
+
+@verb(help={"yes": "remove what can be had again"})
+def uninstall(stack: Stack, yes: bool = False) -> None:
+    """List what this stack left here; --yes removes it."""
+    from metaflow_anywhere.stack.removal import parts, remove
+
+    if yes:
+        for path in remove(stack, os.environ):
+            print(f"removed {path}")
+    found = list(parts(stack, os.environ))
+    for one in [one for one in found if not one.worth]:
+        print(f"{one.path}\n    {one.what}; removed by: {command('uninstall', yes=True)}")
+    kept = [one for one in found if one.worth]
+    if kept:
+        print("\nonly you can say whether these may go (all at once, and for good):")
+    for one in kept:
+        print(f"{one.path}\n    {one.what}; to remove it: rm -r {shlex.quote(str(one.path))}")
 
 
 def require_up(stack: Stack) -> None:

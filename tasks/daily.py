@@ -36,7 +36,12 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Bring the whole stack up; leave alone what is up already."""
     from rich.console import Console
 
+    from metaflow_anywhere.stack import profile
+
+    stack.remember()
     console = Console(highlight=False)
+    for path in profile.refresh(stack.settings, os.environ):
+        console.print(f"{path} says now how to reach the stack", markup=False, soft_wrap=True)
     console.print(
         f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
     )

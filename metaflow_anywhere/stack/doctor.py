@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.stack.client import PROXY_VARIABLES, client_environment
+from metaflow_anywhere.stack.client_findings import client_findings
+from metaflow_anywhere.stack.findings import Finding
 from metaflow_anywhere.stack.ports import free_port, holder_of, is_free
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask, duration, saved
 from metaflow_anywhere.stack.stack import Stack
@@ -39,16 +39,6 @@ LARGEST_CLOCK_GAP_SECONDS = 2.0
 SLOW_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "fuse", "fuse.drive", "9p", "fuse.sshfs", "fuse.rclone")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. ``level`` is ok, note (works, but know this) or bad; ``way_out`` says what to do."""
-
-    level: str
-    subject: str
-    text: str
-    way_out: str = ""
-
-
 def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Every finding, from the machine up to the client, as it is made."""
     checks: list[Callable[[], Iterator[Finding]]] = [
@@ -58,7 +48,7 @@ def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
         _inotify,
         _ports(stack),
         _clock(stack),
-        lambda: _client(stack, environ),
+        lambda: client_findings(stack, environ),
         lambda: _mirror(stack),
         lambda: _hops(stack),
     ]
@@ -180,32 +170,14 @@ def _clock(stack: Stack) -> Callable[[], Iterator[Finding]]:
     return check
 
 
-def _client(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
-    wanted = client_environment(stack.settings, environ)
-    other = {name: environ[name] for name, value in wanted.items() if name in environ and environ[name] != value}
-    unset = [name for name in ("METAFLOW_DEFAULT_METADATA", "METAFLOW_SERVICE_URL") if name not in environ]
-    if other:
-        name = next(iter(other))
-        yield Finding("note", "client", f"this shell has {name}={other[name]}", _eval_env())
-    elif unset:
-        yield Finding(
-            "note",
-            "client",
-            "this shell does not point at the stack",
-            f"{_eval_env()}  or  {command('run', after='...')}",
-        )
-    else:
-        yield Finding("ok", "client", "this shell points at the stack")
-    if any(environ.get(name) for name in PROXY_VARIABLES) and "127.0.0.1" not in (
-        environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    ):
-        yield Finding("note", "client", "an HTTP proxy is set, and loopback is not excepted", _eval_env())
-
-
 def _mirror(stack: Stack) -> Iterator[Finding]:
     """What a restore would use now, who may write, and whether everything arrives."""
     if not stack.drive.root.is_dir():
-        yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
+        if stack.data_exists and read_life(stack.settings.pgdata_dir):
+            text = f"{stack.drive.root} is gone, and the database here has been mirrored to it"
+            yield Finding("bad", "mirror", text, f"see that the drive is mounted, then {command('up')}")
+        else:
+            yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
         return
     try:
         catalogue = Catalogue(stack.drive)
@@ -285,10 +257,6 @@ def _hops(stack: Stack) -> Iterator[Finding]:
         except NoAnswer as no:
             yield Finding("bad", name, f"{what}: {no}", f"{command('restart', name)}   (log: {command('logs', name)})")
             return
-
-
-def _eval_env() -> str:
-    return f'eval "$({command("env")})"'
 
 
 def _nearest(folder: Path) -> Path:
