@@ -8,12 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["psutil", "psycopg", "requests", "sql"]
+__all__ = ["psutil", "psycopg", "sql"]
 
 if TYPE_CHECKING:
     import psutil
     import psycopg
-    import requests
     from psycopg import sql
 else:
 
@@ -26,4 +25,4 @@ else:
         def __getattr__(self, attribute: str) -> Any:
             return getattr(importlib.import_module(self.__name__), attribute)
 
-    psutil, psycopg, requests, sql = map(_Later, ("psutil", "psycopg", "requests", "psycopg.sql"))
+    psutil, psycopg, sql = map(_Later, ("psutil", "psycopg", "psycopg.sql"))

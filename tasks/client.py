@@ -95,8 +95,11 @@ def uninstall(stack: Stack, yes: bool = False) -> None:
         for path in remove(stack, os.environ):
             print(f"removed {path}")
     found = list(parts(stack, os.environ))
-    for one in [one for one in found if not one.worth]:
-        print(f"{one.path}\n    {one.what}; removed by: {command('uninstall', yes=True)}")
+    again = [one for one in found if not one.worth]
+    for one in again:
+        print(f"{one.path}\n    {one.what}")
+    if again:
+        print(f"to remove these: {command('uninstall', yes=True)}")
     kept = [one for one in found if one.worth]
     if kept:
         print("\nonly you can say whether these may go (all at once, and for good):")

@@ -78,3 +78,11 @@ def postgres_conninfo(postgres_cluster: Cluster) -> Iterator[str]:
     """A real, running, private PostgreSQL: a libpq conninfo for its superuser, no password needed."""
     with postgres_cluster.private_server() as conninfo:
         yield conninfo
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Importing the command line's tasks makes new files of this process private; a test starts as a shell does."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

@@ -1,9 +1,10 @@
-"""Asks an HTTP program that listens on a Unix socket."""
+"""Asks an HTTP program on this machine, over a Unix socket or loopback; no HTTP proxy of the environment is asked."""
 
 from __future__ import annotations
 
 import http.client
 import socket
+import urllib.parse
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -34,7 +35,16 @@ class UnixConnection(http.client.HTTPConnection):
 
 def get(socket_path: Path, path: str, seconds: float) -> Answer:
     """The answer to a GET. Raises OSError, http.client.HTTPException."""
-    connection = UnixConnection(socket_path, seconds)
+    return _get(UnixConnection(socket_path, seconds), path)
+
+
+def get_url(url: str, seconds: float) -> Answer:
+    """The same of a plain http:// URL."""
+    parts = urllib.parse.urlsplit(url)
+    return _get(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds), parts.path or "/")
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> Answer:
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()

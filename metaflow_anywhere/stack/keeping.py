@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 from metaflow_anywhere.database import official, schema
 from metaflow_anywhere.database.incoming import bring_rows
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import again, command
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Cluster
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
@@ -112,7 +110,9 @@ def folder_of(stack: Stack, name: str) -> str:
 def write_file(stack: Stack, file: Path) -> int:
     """The database as one portable file; returns its bytes. Raises AnywhereError."""
     with reached(stack) as conninfo:
-        return export_database(stack.programs_of_postgres, make_conninfo(conninfo, dbname=DATABASE), file)
+        return export_database(
+            stack.programs_of_postgres, psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE), file
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _build(stack: Stack, cluster: Cluster, file: Path, progress: Progress) -> tu
     ):
         with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
             ensure_role_and_database(connection, stack.passwords())
-        ours = make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
+        ours = psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
         progress.say(f"loading {file}")
         load(programs, theirs, file, [*official.TABLES, *schema.OWN_TABLES])
         _bring_rows(theirs, ours, file, progress)
@@ -190,7 +190,7 @@ def _require_nothing_to_lose(stack: Stack) -> None:
     way_out = f"{again('--replace')}   (what is here is moved aside, never deleted)"
     if stack.data_exists:
         with stack.cluster.private_server(stack.log("import")) as conninfo:
-            runs = _runs(make_conninfo(conninfo, dbname=DATABASE))
+            runs = _runs(psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE))
         if runs:
             raise AnywhereError(f"there are {runs} runs here already", why=str(stack.settings.pgdata_dir), run=way_out)
     elif look(stack.drive, stack.settings.pgdata_dir).wants_restore:

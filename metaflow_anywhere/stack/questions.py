@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.edge import IDENTITY_PATH, PAGE_PREFIX, SERVICE_PREFIX, UI_PREFIX
-from metaflow_anywhere.later import psycopg, requests
+from metaflow_anywhere.postgres import libpq
 from metaflow_anywhere.stack import asking
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.state.standing import Standing, read_standing
@@ -40,10 +40,8 @@ def ask(question: Callable[[Stack], str], stack: Stack) -> Answer:
 def ask_database(stack: Stack) -> str:
     """A query on the table of flows, as the role that the services use."""
     try:
-        with psycopg.connect(stack.conninfo()) as connection:
-            connection.execute("SELECT flow_id FROM flows_v3 LIMIT 1")
-            version = connection.info.server_version
-    except psycopg.Error as error:
+        version = libpq.ask(stack.programs_of_postgres.folder, stack.conninfo(), "SELECT flow_id FROM flows_v3 LIMIT 1")
+    except libpq.NoConnection as error:
         raise NoAnswer(_first_line(error)) from None
     return f"PostgreSQL {version // 10000}.{version % 10000}{_also(stack, 'database')}"
 
@@ -126,36 +124,26 @@ def _also(stack: Stack, program: str) -> str:
 
 def _ask(socket: Path, path: str, expected: str) -> asking.Answer:
     """A question to a program on its socket. Raises NoAnswer."""
+    return _answer(lambda: asking.get(socket, path, ANSWER_SECONDS), path, f"nobody listens on {socket}", expected)
+
+
+def _get(url: str, expected: str) -> asking.Answer:
+    """A question to the proxy. Raises NoAnswer."""
+    return _answer(lambda: asking.get_url(url, ANSWER_SECONDS), url, "nobody listens", expected)
+
+
+def _answer(get: Callable[[], asking.Answer], what: str, nobody: str, expected: str) -> asking.Answer:
     try:
-        answer = asking.get(socket, path, ANSWER_SECONDS)
+        answer = get()
     except (FileNotFoundError, ConnectionRefusedError):
-        raise NoAnswer(f"{path}: nobody listens on {socket}") from None
+        raise NoAnswer(f"{what}: {nobody}") from None
     except TimeoutError:
-        raise NoAnswer(f"{path}: no answer in time") from None
+        raise NoAnswer(f"{what}: no answer in time") from None
     except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(f"{path}: the connection broke ({type(error).__name__})") from None
+        raise NoAnswer(f"{what}: the connection broke ({type(error).__name__})") from None
     if answer.status != 200 or expected not in answer.text:
-        raise NoAnswer(f"{path}: status {answer.status}, {answer.text.strip()[:80]!r}")
+        raise NoAnswer(f"{what}: status {answer.status}, {answer.text.strip()[:80]!r}")
     return answer
-
-
-def _get(url: str, expected: str) -> requests.Response:
-    session = requests.Session()
-    session.trust_env = False  # a proxy in the environment is not for loopback
-    try:
-        with session:
-            answer = session.get(url, timeout=ANSWER_SECONDS)
-    except requests.RequestException as error:
-        raise NoAnswer(f"{url}: {_cause(error)}") from None
-    if answer.status_code != 200 or expected not in answer.text:
-        raise NoAnswer(f"{url}: status {answer.status_code}, {answer.text.strip()[:80]!r}")
-    return answer
-
-
-def _cause(error: requests.RequestException) -> str:
-    if isinstance(error, requests.ConnectionError):
-        return "nobody listens" if "refused" in str(error) else "the connection broke"
-    return "no answer in time" if isinstance(error, requests.Timeout) else type(error).__name__
 
 
 def _first_line(error: Exception) -> str:

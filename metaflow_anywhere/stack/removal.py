@@ -73,6 +73,9 @@ def remove(stack: Stack, environ: Mapping[str, str]) -> list[Path]:
         except OSError as error:
             raise AnywhereError(f"{one.path} cannot be removed", why=reason(error)) from error
         gone.append(one.path)
+    for folder in (stack.settings.state_dir / "stacks", stack.settings.state_dir):
+        with contextlib.suppress(OSError):  # not empty: not ours to remove
+            folder.rmdir()
     return gone
 
 

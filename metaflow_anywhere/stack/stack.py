@@ -19,7 +19,7 @@ from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder
-from metaflow_anywhere.postgres import Account, Cluster, Programs, install
+from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
@@ -193,9 +193,7 @@ class Stack:
 
     def conninfo(self, role: str = SERVICE_ROLE, database: str = DATABASE) -> str:
         """libpq connection string over the Unix socket; the password is in the file it names, not in it."""
-        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  # costs a tenth of a second, for those who connect
-
-        return make_conninfo(
+        return libpq.conninfo(
             host=str(self.database_socket), port=self.ports.database, user=role, dbname=database,
             passfile=str(self.pgpass), connect_timeout=5, application_name="metaflow-anywhere",
         )  # fmt: skip

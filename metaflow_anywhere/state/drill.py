@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import Drive

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.later import psycopg, sql
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import publish_base, take_base
