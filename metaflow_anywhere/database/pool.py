@@ -24,6 +24,9 @@ from metaflow_anywhere.database.connection import Connection, Value
 CONNECT_SECONDS = 3  # a server on this machine accepts in milliseconds, or not at all
 IDLE_SECONDS = 60.0  # a server process that answered everyday questions for a while weighs 7 to 11 MB
 KEPT_IDLE = 1  # the next one who asks after a silence should not have to wait for a login
+CANCEL_SECONDS = 2.0  # how long the server may take to hear that nobody waits for an answer any more
+PATTERN_SECONDS = 5.0  # for a client's pattern: one that is written to take long takes whatever it is given
+LIMIT = "SELECT set_config('statement_timeout', %(milliseconds)s, false)"
 TRUSTED_SECONDS = 0.1  # a connection used more recently is not looked at again: that would be a system call per use
 
 
@@ -60,6 +63,8 @@ class Pool:
             options=f"{given} -c statement_timeout={int(statement_seconds * 1000)} {options}".strip(),
         )
         self._wait_seconds = wait_seconds
+        self.statement_seconds = statement_seconds
+        self._giving_up: set[asyncio.Task[None]] = set()
         self._idle_seconds = idle_seconds
         self._shrinking: asyncio.TimerHandle | None = None
         self._idle: deque[tuple[Connection, float]] = deque()  # and since when, on the monotonic clock
@@ -67,11 +72,24 @@ class Pool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
-    async def fetch(self, statement: str, parameters: Mapping[str, Value]) -> pq.abc.PGresult:
-        """The result of one prepared statement (`Connection.fetch`). Raises psycopg.Error, Unavailable."""
+    async def fetch(
+        self, statement: str, parameters: Mapping[str, Value], *, seconds: float | None = None
+    ) -> pq.abc.PGresult:
+        """The result of one prepared statement (`Connection.fetch`). Raises psycopg.Error, Unavailable.
+
+        ``seconds``: how long it may take, if that is less than statements may. If nobody waits for it any more
+        (cancellation), the server stops too.
+        """
         connection = await self.take()
         try:
-            return await connection.fetch(statement, parameters)
+            if seconds is None or seconds >= self.statement_seconds:
+                return await connection.fetch(statement, parameters)
+            await connection.fetch(LIMIT, {"milliseconds": str(int(seconds * 1000))})
+            try:
+                return await connection.fetch(statement, parameters)
+            finally:
+                if _is_idle(connection):
+                    await connection.fetch(LIMIT, {"milliseconds": str(int(self.statement_seconds * 1000))})
         finally:
             self.give(connection)
 
@@ -94,14 +112,29 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Hand back what `take` gave, in whatever state."""
-        usable = not connection.closed and connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        if usable and not self._closed:
+        if _is_idle(connection) and not self._closed:
             self._idle.append((connection, time.monotonic()))
             if self._shrinking is None and len(self._idle) > KEPT_IDLE:
                 self._shrinking = asyncio.get_running_loop().call_later(self._idle_seconds, self._shrink)
+        elif not connection.closed and connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            task = asyncio.ensure_future(self._give_up(connection))  # its turn ends with it
+            self._giving_up.add(task)
+            task.add_done_callback(self._giving_up.discard)
+            return
         else:
             _finish(connection)
         self._next_turn()
+
+    async def _give_up(self, connection: Connection) -> None:
+        """Have the server stop what it is at: it would not notice by itself that nobody listens."""
+        connection.unwatch()
+        try:
+            await asyncio.wait_for(asyncio.to_thread(connection.pgconn.get_cancel().cancel), CANCEL_SECONDS)
+        except (psycopg.Error, OSError, asyncio.TimeoutError):
+            pass  # then its own limit stops it
+        finally:
+            _finish(connection)
+            self._next_turn()
 
     def _shrink(self) -> None:
         """Close what was not used for long; the one used last is at the right end."""
@@ -185,6 +218,10 @@ def _was_closed_by_server(connection: Connection) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _is_idle(connection: Connection) -> bool:
+    return not connection.closed and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
 
 
 def _finish(connection: Connection) -> None:

@@ -6,14 +6,23 @@ again, a place in nested foreachs or the beginning of one, are found through an 
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from psycopg.pq.abc import PGresult
+
+from metaflow_anywhere.database.pool import PATTERN_SECONDS, Unavailable
+from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.service.documents import IN_RUN, RUN
 from metaflow_anywhere.service.lists import Listing, send_all
 from metaflow_anywhere.service.messages import Call, Reply
 from metaflow_anywhere.service.tasks import IN_TASKS
 
+PATTERNS_AT_ONCE = 2  # of the pool's ten connections
+TURN_SECONDS = 5.0  # as long as one waits for a connection
+TURNS = Turns(PATTERNS_AT_ONCE)
 FOREACH_PATH = "foreach-execution-path"
 # ^(?:a:1,b:2)$ or ^(?:a:1,b:2,.*)$ with step names, colons and numbers: nothing in it has a meaning of its own.
 PATH_PATTERN = re.compile(r"\^\(\?:([\w:,-]+?)(,\.\*)?\)\$", re.ASCII)
@@ -44,12 +53,31 @@ BELOW_PATH = _tasks_with(
 )
 
 
+class PatternReads:
+    """Reads that match a client's pattern: a short time for each, and one at a time for each client.
+
+    PostgreSQL's patterns may have back-references, and with them one can be written that takes as long as it may.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> PGresult:
+        """The result, as of `Pool.fetch`."""
+        try:
+            async with TURNS.of(self._call.client(), TURN_SECONDS):
+                return await self._call.pool.fetch(statement, parameters, seconds=PATTERN_SECONDS)
+        except asyncio.TimeoutError:
+            raise Unavailable(f"other patterns of this client took longer than {TURN_SECONDS:g} seconds") from None
+
+
 async def list_filtered_tasks(call: Call) -> Reply:
     """The path specifications of the step's tasks with a metadata row of that field whose value matches a pattern."""
     asked = dict(call.query)
     field, pattern = asked.get("metadata_field_name"), asked.get("pattern")
     listing, parameters = _question(field, pattern)
-    return await send_all(call.pool, listing, {**call.address(), **parameters})
+    source = PatternReads(call) if listing is MATCHING and pattern else call.pool
+    return await send_all(source, listing, {**call.address(), **parameters})
 
 
 def _question(field: str | None, pattern: str | None) -> tuple[Listing, dict[str, Any]]:

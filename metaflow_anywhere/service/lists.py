@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg import pq, sql
 
@@ -24,6 +24,13 @@ from metaflow_anywhere.service.messages import Call, Reply, bad_request
 ROWS_PER_READ = 2000  # about 600 kB: few round trips, little memory
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 500  # of a page the client asked for
 EVERYTHING = Condition(sql.Composed([]), {}, frozenset())
+
+
+class Fetches(Protocol):
+    """What the rows of a whole list are asked of: the pool, or what stands before it."""
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> pq.abc.PGresult:
+        """The result of one statement."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ async def send_page(call: Call, listing: Listing, parameters: Mapping[str, Any],
 
 
 async def send_all(
-    pool: Pool, listing: Listing, parameters: Mapping[str, Any], condition: Condition = EVERYTHING
+    pool: Fetches, listing: Listing, parameters: Mapping[str, Any], condition: Condition = EVERYTHING
 ) -> Reply:
     """All rows: in one piece if they fit in one read, else in chunks."""
     values = {**parameters, **condition.parameters, "limit": str(ROWS_PER_READ)}
@@ -151,7 +158,7 @@ async def send_all(
 
 
 async def _all_chunks(
-    pool: Pool, listing: Listing, values: Mapping[str, Any], condition: Condition, rows: pq.abc.PGresult
+    pool: Fetches, listing: Listing, values: Mapping[str, Any], condition: Condition, rows: pq.abc.PGresult
 ) -> AsyncIterator[bytes]:
     opening = b"["
     while rows.ntuples:
@@ -164,10 +171,11 @@ async def _all_chunks(
     yield b"]"
 
 
-async def _read(pool: Pool, statement: str | sql.Composed, parameters: Mapping[str, Any]) -> pq.abc.PGresult:
+async def _read(pool: Fetches, statement: str | sql.Composed, parameters: Mapping[str, Any]) -> pq.abc.PGresult:
     """The raw rows: the document is the first column, the keys follow."""
     if isinstance(statement, str):
         return await pool.fetch(statement, parameters)
+    assert isinstance(pool, Pool)  # what stands before one is asked for constant statements only
     async with pool.connection() as connection:
         # A statement with filters has too many forms to keep each prepared.
         cursor = await connection.execute(statement, parameters, prepare=False)

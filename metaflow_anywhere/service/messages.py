@@ -62,7 +62,7 @@ def database_refusal(status: int, code: str, message: str, detail: str = "") -> 
 class Call:
     """One request, taken apart: the variable ``parts`` of its path, its ``query`` in order, its ``body``.
 
-    ``prefix`` is the path that the whole service is under.
+    ``prefix`` is the path that the whole service is under; ``client`` tells whom the request is from.
     """
 
     pool: Pool
@@ -71,6 +71,7 @@ class Call:
     query: list[tuple[str, str]]
     body: bytes
     prefix: str = ""
+    client: Callable[[], str] = str
 
     def address(self) -> dict[str, Value]:
         """The path's parts as query parameters, under the names that all statements use."""

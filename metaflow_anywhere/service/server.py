@@ -19,12 +19,14 @@ from psycopg import errors
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.http import AccessLog
+from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.service.admin import VERSION
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
 from metaflow_anywhere.service.router import Match, Router
 
 MAX_BODY_BYTES = 16 * 2**20  # a resumed foreach of thousands of tasks sends its metadata in one body
 SEND_SECONDS = 60.0  # how long a reader may leave a chunk of a list unread
+READS = frozenset({"GET", "HEAD"})
 VERSION_HEADER = "METADATA_SERVICE_VERSION"
 PROBLEM = {
     "traceback": "",  # clients find the key, and no traceback of ours
@@ -46,16 +48,23 @@ class Server:
         self._pool = pool
         self._publisher = publisher
         self._access_log = access_log
+        self._writing: set[asyncio.Future[web.StreamResponse]] = set()
 
     def aiohttp_server(self) -> web.Server:
         """The thing aiohttp's runner runs."""
-        return web.Server(self._answer, request_factory=_make_request, access_log=None)
+        return web.Server(self._answer, request_factory=_make_request, access_log=None, handler_cancellation=True)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
         status = 499  # the client went away: nobody sees an answer
         try:
-            response = await self._respond(request)
+            if request.method in READS:  # given up, down to the database, when the client leaves
+                response = await self._respond(request)
+            else:
+                writing = asyncio.ensure_future(self._respond(request))
+                self._writing.add(writing)
+                writing.add_done_callback(self._writing.discard)
+                response = await asyncio.shield(writing)
             status = response.status
             return response
         finally:
@@ -74,7 +83,9 @@ class Server:
         try:
             body = await request.read()
             query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
-            call = Call(self._pool, self._publisher, match.parts, query, body, self._router.prefix)
+            call = Call(
+                self._pool, self._publisher, match.parts, query, body, self._router.prefix, lambda: client(request)
+            )
             reply = await route.handler(call)
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 from psycopg import sql
 
 from metaflow_anywhere.database.filters import Field
+from metaflow_anywhere.database.pool import PATTERN_SECONDS, Unavailable
+from metaflow_anywhere.http.peers import client
+from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend import asked
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.envelope import many
@@ -16,6 +20,9 @@ from metaflow_anywhere.ui_backend.resources import FLOW, POOL, RUN
 from metaflow_anywhere.ui_backend.tables import IN_RUN, address, read
 from metaflow_anywhere.ui_backend.tables import RUN as THE_RUN
 
+PATTERNS_AT_ONCE = 2  # of the pool's connections; and of one client's one after the other
+TURN_SECONDS = 5.0
+TURNS = Turns(PATTERNS_AT_ONCE)
 TAG_TEXT = "jsonb_array_elements_text(tags || system_tags)"
 
 
@@ -62,7 +69,21 @@ def _names(column: str, source: str) -> Callable[[web.Request], Any]:
             **wanted.parameters,
             **{f"pattern_{place}": f"^(?:{pattern})" for place, pattern in enumerate(patterns)},
         }
-        rows = await read(request.app[POOL], statement, parameters, prepare=False)
+        rows = await _read(request, statement, parameters, has_patterns=bool(patterns))
         return many(request, rows, page=wanted.page, limit=wanted.limit)
 
     return answer
+
+
+async def _read(
+    request: web.Request, statement: sql.Composed, parameters: Mapping[str, Any], *, has_patterns: bool
+) -> list[bytes]:
+    """The rows; a client's pattern has a short time only, and its turn."""
+    pool = request.app[POOL]
+    if not has_patterns:
+        return await read(pool, statement, parameters, prepare=False)
+    try:
+        async with TURNS.of(client(request), TURN_SECONDS):
+            return await read(pool, statement, parameters, prepare=False, seconds=PATTERN_SECONDS)
+    except asyncio.TimeoutError:
+        raise Unavailable(f"other patterns of this client took longer than {TURN_SECONDS:g} seconds") from None

@@ -172,11 +172,25 @@ def address(parts: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def read(
-    pool: Pool, statement: str | sql.Composed, parameters: Mapping[str, Any], *, prepare: bool = True
+    pool: Pool,
+    statement: str | sql.Composed,
+    parameters: Mapping[str, Any],
+    *,
+    prepare: bool = True,
+    seconds: float | None = None,
 ) -> list[bytes]:
-    """The first column of every row, as PostgreSQL sent it. Raises psycopg.Error, Unavailable."""
+    """The first column of every row, as PostgreSQL sent it. Raises psycopg.Error, Unavailable.
+
+    ``seconds``: how long it may take, if that is less than statements may.
+    """
     async with pool.connection() as connection:
-        cursor = await connection.execute(statement, parameters, prepare=prepare)
+        if seconds is None or seconds >= pool.statement_seconds:
+            cursor = await connection.execute(statement, parameters, prepare=prepare)
+        else:
+            async with connection.transaction():
+                limit = {"milliseconds": str(int(seconds * 1000))}
+                await connection.execute("SELECT set_config('statement_timeout', %(milliseconds)s, true)", limit)
+                cursor = await connection.execute(statement, parameters, prepare=prepare)
         result = cursor.pgresult
     assert result is not None
     value = result.get_value

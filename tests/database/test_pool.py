@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -145,3 +146,30 @@ def test_a_server_that_is_not_there_is_told_at_once_and_keeps_no_place(free_port
                 await pool.take()
 
     with_pool(f"host=127.0.0.1 port={free_port} user=postgres dbname=postgres", work)
+
+
+def test_a_shorter_limit_is_for_one_question_only(postgres_conninfo: str) -> None:
+    async def scenario() -> None:
+        pool = Pool(postgres_conninfo, size=1, wait_seconds=5, statement_seconds=60)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            await pool.fetch("SELECT pg_sleep(30)", {}, seconds=0.2)
+        assert (await pool.fetch("SHOW statement_timeout", {}, seconds=0.3)).get_value(0, 0) == b"300ms"
+        assert (await pool.fetch("SHOW statement_timeout", {})).get_value(0, 0) == b"1min"
+        await pool.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_question_that_nobody_waits_for_is_stopped_in_the_server(postgres_conninfo: str) -> None:
+    async def scenario() -> None:
+        pool = Pool(postgres_conninfo, size=1, wait_seconds=5, statement_seconds=60)
+        sleeping = asyncio.create_task(pool.fetch("SELECT pg_sleep(54)", {}))
+        await asyncio.sleep(0.3)
+        sleeping.cancel()
+        running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(54)'"
+        started = time.monotonic()
+        while (await pool.fetch(running, {})).get_value(0, 0) != b"0":  # with the only turn there is
+            assert time.monotonic() - started < 10
+        await pool.close()
+
+    asyncio.run(scenario())

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 import metaflow_anywhere
+from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.decoding import Cache, Decoder, Value
-from metaflow_anywhere.ui_backend.decoding.turns import Turns
 
 MEBIBYTE = 2**20
 

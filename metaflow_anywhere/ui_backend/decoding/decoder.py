@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.decoding import included
 from metaflow_anywhere.ui_backend.decoding.cache import Cache
-from metaflow_anywhere.ui_backend.decoding.turns import Turns
 from metaflow_anywhere.ui_backend.decoding.value import UNREADABLE, Value
 from metaflow_anywhere.ui_backend.decoding.zygotes import Zygotes
 

@@ -17,19 +17,26 @@ class Turns:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @contextlib.asynccontextmanager
-    async def of(self, client: str) -> AsyncIterator[None]:
-        """A turn of ``client``'s, for the length of the block. Who is cancelled while waiting is not in the way."""
+    async def of(self, client: str, seconds: float | None = None) -> AsyncIterator[None]:
+        """A turn of ``client``'s, for the length of the block. Who is cancelled while waiting is not in the way.
+
+        Raises asyncio.TimeoutError after ``seconds`` of waiting.
+        """
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(turn)
         self._next()
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, _expire, turn)
         try:
             await turn
-        except asyncio.CancelledError:
-            if turn.cancelled():
+        except BaseException:
+            if turn.cancelled() or turn.exception() is not None:
                 self._drop(client, turn)
-            else:  # it came in the same moment
+            else:  # it came in the moment of a cancellation
                 self._end(client)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
         try:
             yield
         finally:
@@ -61,3 +68,8 @@ class Turns:
                 waiting.remove(turn)
             if not waiting:
                 del self._waiting[client]
+
+
+def _expire(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(asyncio.TimeoutError())
