@@ -19,6 +19,7 @@ from psycopg import errors
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.http import AccessLog
+from metaflow_anywhere.http.deadlines import BODY_SECONDS, BodyTooSlow, whole_body
 from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.service.admin import VERSION
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
@@ -81,7 +82,7 @@ class Server:
             return _no_route(match)
         headers = {VERSION_HEADER: VERSION} if route.tells_version else {}
         try:
-            body = await request.read()
+            body = await whole_body(request)
             query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
             call = Call(
                 self._pool, self._publisher, match.parts, query, body, self._router.prefix, lambda: client(request)
@@ -89,6 +90,10 @@ class Server:
             reply = await route.handler(call)
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
+        except BodyTooSlow:
+            response = _response(_refused(Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")), {})
+            response.force_close()
+            return response
         except (web.RequestPayloadError, ConnectionError):
             reply = _refused(bad_request("the body did not arrive whole"))
         except Exception as error:  # whatever it is, the client gets an answer, and never a traceback
