@@ -37,6 +37,20 @@ Feature: What dies comes back
     Then it succeeds
     And "invoke status" says that every program is healthy
 
+  Scenario: A program hangs, and nobody looks
+    Given a stack that is up
+    When the service is stopped by a signal
+    Then it is replaced within a minute and a half
+    And "invoke status" says what the watchdog did
+    And the database was not restarted
+
+  Scenario: The supervisor is gone
+    Given a stack that is up
+    When the supervisor is killed
+    And I run "invoke status"
+    Then the exit status is 1
+    And it prints "the supervisor is gone, and what it left runs on"
+
   Scenario: A reboot leaves stale files behind
     Given a stack that is up
     When everything is killed at once

@@ -36,10 +36,12 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Bring the whole stack up; leave alone what is up already."""
     from rich.console import Console
 
-    from metaflow_anywhere.stack import profile
+    from metaflow_anywhere.graph import Progress
+    from metaflow_anywhere.stack import profile, watchdog
 
     stack.remember()
     console = Console(highlight=False)
+    watchdog.keep(stack, Progress(console.print))
     for path in profile.refresh(stack.settings, os.environ):
         console.print(f"{path} says now how to reach the stack", markup=False, soft_wrap=True)
     console.print(

@@ -41,6 +41,7 @@ UI_VARIABLES = (
 PAGES = Path(__file__).with_name("page")
 COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
+WATCHDOG = "watchdog"  # the program that is no stage: it runs as long as the supervisor does
 SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
 
@@ -58,6 +59,7 @@ class Stack:
         self.caddyfile = self.folder / "Caddyfile"
         self.identity_file = self.folder / "identity"
         self.standing_file = self.folder / "mirror.json"
+        self.healing_file = self.folder / "watchdog.json"
         self.status_socket = settings.run_dir / "status.sock"
         self.service_socket = settings.run_dir / "service.sock"
         self.ui_socket = settings.run_dir / "ui.sock"
@@ -327,6 +329,16 @@ class Stack:
             fingerprint=self.proxy_configuration(),
         )
 
+    def watchdog_program(self) -> Program:
+        """What notices programs that hang."""
+        return Program(
+            WATCHDOG,
+            [sys.executable, "-m", "metaflow_anywhere.stack.watchdog"],
+            self.own_environment(),
+            fingerprint=__version__,
+            autostart=True,
+        )
+
     def proxy_configuration(self) -> str:
         """The text of the Caddyfile."""
         return caddyfile(
@@ -344,7 +356,7 @@ class Stack:
         """Every program of the stack, in the order of the graph."""
         return [
             self.database_program(), self.service_program(), self.ui_program(), self.proxy_program(),
-            self.sync_program(),
+            self.sync_program(), self.watchdog_program(),
         ]  # fmt: skip
 
     def ensure_supervisor(self, progress: Progress) -> None:

@@ -9,8 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from metaflow_anywhere.later import psutil
-from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
+from metaflow_anywhere.stack.healing import read_healing
+from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask, duration
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.stack.supervision import Info
+
+UNSUPERVISED = "unsupervised"
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,17 @@ class ProgramStatus:
 
 def status(stack: Stack) -> list[ProgramStatus]:
     """Every program of ``stack``, all asked at the same time."""
+    infos = stack.supervisor.programs()
+    lost = stack.supervisor.lost() if not infos else {}
     with ThreadPoolExecutor(len(QUESTIONS)) as pool:
-        return list(pool.map(lambda name: program_status(stack, name), QUESTIONS))
+        return list(pool.map(lambda name: program_status(stack, name, infos.get(name), lost.get(name)), QUESTIONS))
 
 
-def program_status(stack: Stack, name: str) -> ProgramStatus:
-    """One program of ``stack``."""
-    info = stack.supervisor.info(name)
+def program_status(stack: Stack, name: str, info: Info | None, lost: int | None = None) -> ProgramStatus:
+    """One program of ``stack``, of which the supervisor tells ``info``; ``lost`` is its process if the supervisor that
+    started it is gone."""
+    if lost is not None:
+        return _unsupervised(stack, name, lost)
     if info is None or not info.running:
         detail = "" if info is None or info.state == "STOPPED" else info.description
         word = {"BACKOFF": "restarting", "FATAL": "failed", "EXITED": "restarting"}.get(
@@ -54,7 +62,29 @@ def program_status(stack: Stack, name: str) -> ProgramStatus:
     except NoAnswer as no:
         state, milliseconds, detail = "no answer", None, str(no)
     uptime = max(0.0, time.time() - info.since)
+    detail += _healed(stack, name)
     return ProgramStatus(name, state, stack.address(name), info.pid, memory(info.pid), uptime, milliseconds, detail)
+
+
+def _unsupervised(stack: Stack, name: str, pid: int) -> ProgramStatus:
+    """A program that runs on without anybody who would start it again."""
+    try:
+        answer = ask(QUESTIONS[name], stack)
+        milliseconds, told = answer.milliseconds, "it answers"
+    except NoAnswer as no:
+        milliseconds, told = None, f"it does not answer: {no}"
+    detail = f"{told}; the supervisor that would start it again is gone"
+    return ProgramStatus(name, UNSUPERVISED, stack.address(name), pid, memory(pid), None, milliseconds, detail)
+
+
+def _healed(stack: Stack, name: str) -> str:
+    """What the watchdog has done about the program lately, in words."""
+    healing = read_healing(stack.healing_file)
+    last = healing.last(name) if healing else None
+    if last is None:
+        return ""
+    ago = duration(max(0.0, time.time() - last.at))
+    return f"; {last.did} by the watchdog {ago} ago, when it had not answered for {duration(last.silent)}"
 
 
 def memory(pid: int | None) -> int | None:

@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.stack.healing import read_healing
 from metaflow_anywhere.stack.questions import duration, saved
 from metaflow_anywhere.stack.stack import Stack
-from metaflow_anywhere.stack.status import ProgramStatus
+from metaflow_anywhere.stack.status import UNSUPERVISED, ProgramStatus
 from metaflow_anywhere.state.recovery import clock
 from metaflow_anywhere.state.standing import Standing, read_standing
 
@@ -45,14 +46,25 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
     if any(one.pid for one in found):
         console.print(f"sockets are in {stack.sockets}", markup=False, soft_wrap=True)
     for one in found:
-        if not one.healthy and one.detail:
+        if one.detail and (not one.healthy or "watchdog" in one.detail):
             console.print(f"{one.program}: {one.detail}", markup=False, soft_wrap=True)
     if standing := read_standing(stack.standing_file):
         show_mirror(console, standing, stack.drive.root)
+    healing = read_healing(stack.healing_file)
+    if healing and not healing.alive and any(one.pid for one in found):
+        console.print(
+            f"watchdog: no sign of it for {duration(time.time() - healing.beat)}; to mend it: {command('up')}"
+        )
     total = sum(one.memory or 0 for one in found)
     if all(one.healthy for one in found):
         console.print(
             f"\n{stack.settings.ui_ext_url}/   {total / MIB:.0f} MB in all   state in {stack.settings.root}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif any(one.state == UNSUPERVISED for one in found):
+        console.print(
+            f"\nthe supervisor is gone, and what it left runs on; to have it looked after again: {command('up')}",
             markup=False,
             soft_wrap=True,
         )

@@ -25,13 +25,21 @@ from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
-from metaflow_anywhere.stack.supervisor_file import FINGERPRINT_VARIABLE, FOLDER, STACK_VARIABLE, Program, render
+from metaflow_anywhere.stack.supervisor_file import (
+    FINGERPRINT_VARIABLE,
+    FOLDER,
+    PROGRAM_VARIABLE,
+    STACK_VARIABLE,
+    Program,
+    render,
+)
 
 START_SECONDS = 15.0
 END_SECONDS = 75.0  # longer than the slowest program's stop limit
 ORPHAN_SECONDS = 10.0
 DATABASE_SECONDS = 60.0  # PostgreSQL writes a checkpoint when it ends; killed meanwhile, it would have to recover
 CALL_SECONDS = 90.0  # a call may wait for the end of the slowest program
+LOOK_SECONDS = 10.0  # one that only looks; a supervisor that hangs keeps nobody longer
 ALREADY_STARTED = 60  # supervisor's fault number (http://supervisord.org/api.html lists them in xmlrpc.Faults)
 USAGE = "For help, use"  # how supervisord ends each complaint
 
@@ -73,13 +81,13 @@ class Supervisor:
     def alive(self) -> bool:
         """Whether it answers."""
         with contextlib.suppress(OSError, xmlrpc.client.Error):
-            return bool(self._call("getState")["statename"] == "RUNNING")
+            return bool(self._call("getState", seconds=LOOK_SECONDS)["statename"] == "RUNNING")
         return False
 
     def programs(self) -> dict[str, Info]:
         """All programs it knows, by name; none if it does not answer."""
         try:
-            found = self._call("getAllProcessInfo")
+            found = self._call("getAllProcessInfo", seconds=LOOK_SECONDS)
         except (OSError, xmlrpc.client.Error):
             return {}
         return {one["name"]: _info(one) for one in found}
@@ -99,9 +107,19 @@ class Supervisor:
                 return psutil.Process(info.pid).environ().get(FINGERPRINT_VARIABLE) == program.mark
         return False
 
-    def lost(self) -> bool:
-        """Whether programs of this stack run, and no supervisor that answers looks after them."""
-        return not self.alive() and bool(self._leftovers())
+    def lost(self) -> dict[str, int]:
+        """The processes of programs that run although no supervisor answers, by the program's name; none if one does.
+
+        So a supervisor that is gone is told from a stack that is down.
+        """
+        found: dict[str, int] = {}
+        if self.alive():
+            return found
+        for process in self._leftovers():
+            with contextlib.suppress(psutil.Error, OSError):
+                if name := process.environ().get(PROGRAM_VARIABLE):
+                    found.setdefault(name, process.pid)  # its own children come after it
+        return found
 
     # ---- doing
 
@@ -161,12 +179,20 @@ class Supervisor:
             return True
         return False
 
+    def signal(self, name: str, signal_name: str) -> None:
+        """Send the process of ``name`` a signal, if it runs; the supervisor brings back what ends by it.
+
+        Raises OSError if the supervisor does not answer.
+        """
+        with contextlib.suppress(xmlrpc.client.Fault):  # it does not run
+            self._call("signalProcess", name, signal_name)
+
     def shut_down(self, progress: Progress) -> None:
         """End the supervisor and everything it runs, and wait for it; safe if there is none."""
         with self._lock():
             pid = None
             with contextlib.suppress(OSError, xmlrpc.client.Error):
-                pid = self._call("getPID")
+                pid = self._call("getPID", seconds=LOOK_SECONDS)
                 self._call("shutdown")
             deadline = time.monotonic() + END_SECONDS
             while pid and _lives(pid) and time.monotonic() < deadline:
@@ -243,8 +269,8 @@ class Supervisor:
                 "the supervisor refused its configuration", why=fault.faultString, log=self.log
             ) from None
 
-    def _call(self, method: str, *arguments: Any) -> Any:
-        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_SocketTransport(self.socket))
+    def _call(self, method: str, *arguments: Any, seconds: float = CALL_SECONDS) -> Any:
+        server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_SocketTransport(self.socket, seconds))
         try:
             with server:
                 return getattr(server.supervisor, method)(*arguments)
@@ -266,15 +292,15 @@ class Supervisor:
 class _SocketTransport(xmlrpc.client.Transport):
     """XML-RPC over the Unix socket ``path``. (The supervisor's own one costs an import of its whole server.)"""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         super().__init__()
-        self.path = path
+        self.path, self.seconds = path, seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """The connection, opened anew for each call."""
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=CALL_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=self.seconds)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(CALL_SECONDS)
+        connection.sock.settimeout(self.seconds)
         connection.sock.connect(str(self.path))
         self._connection = host, connection
         return connection

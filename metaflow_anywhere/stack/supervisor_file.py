@@ -23,6 +23,7 @@ from metaflow_anywhere.stack import launch
 
 STACK_VARIABLE = "METAFLOW_ANYWHERE_STACK"  # in every program's environment, so that orphans can be told
 FINGERPRINT_VARIABLE = "METAFLOW_ANYWHERE_FINGERPRINT"
+PROGRAM_VARIABLE = "METAFLOW_ANYWHERE_PROGRAM"
 LOG_BYTES = 10 * 1024 * 1024
 OLD_LOGS = 3
 START_RETRIES = 10
@@ -53,13 +54,14 @@ class Program:
     directory: Path = Path("/")
     keep: tuple[str, ...] = ()
     bare: bool = False
+    autostart: bool = False  # whether it runs whenever the supervisor does
 
     @property
     def mark(self) -> str:
         """Stands for all that the program is told, but not for the shell it is told from."""
         told = [
             [*self.command], sorted(self.environment.items()), self.fingerprint, self.stop_signal, self.stop_seconds,
-            self.ends_after, str(self.directory),
+            self.ends_after, str(self.directory), self.autostart,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
@@ -71,7 +73,7 @@ class Program:
     def document(self, stack_id: str, environ: Mapping[str, str]) -> str:
         """What ``launch`` is told, where ``environ`` is the shell's environment."""
         inherited = bare_environment(environ) if self.bare else program_environment(environ, self.keep)
-        signs = {STACK_VARIABLE: stack_id, FINGERPRINT_VARIABLE: self.mark}
+        signs = {STACK_VARIABLE: stack_id, FINGERPRINT_VARIABLE: self.mark, PROGRAM_VARIABLE: self.name}
         environment = {**inherited, **self.environment, **signs}
         told = {
             "command": [_bytes(word) for word in self.command],
@@ -111,7 +113,7 @@ def _section(program: Program, stack_id: str, logs: str) -> str:
 command={command_text(command)}
 environment={STACK_VARIABLE}="{stack_id}",{FINGERPRINT_VARIABLE}="{program.mark}"
 directory=%(here)s
-autostart=false
+autostart={str(program.autostart).lower()}
 autorestart=true
 priority={LAST_PRIORITY - program.ends_after}
 startsecs=1

@@ -106,6 +106,13 @@ class Drive:
 
     # ---- reading
 
+    def require(self, folder: str) -> None:
+        """Raise DriveError unless ``folder`` is there."""
+        with self._told("cannot reach"):
+            self._before(folder)
+            if not (self.root / folder).is_dir():
+                raise FileNotFoundError(2, "No such file or directory", str(self.root / folder))
+
     def read(self, name: str) -> bytes:
         """The whole file. Raises DriveError."""
         with self._told("cannot read"):

@@ -159,6 +159,7 @@ class Sync:
             end, enough = self.server.flushed(), 0 if self.ending.asked.is_set() else ENOUGH_BYTES
             if time.monotonic() - waiting_since > LATE_SECONDS and end - shipper.position > MIB:
                 self.reporter.tell(state="behind", problem="the drive is slower than the database")
+        self.drive.require(str(self.one.name))  # while nothing is written, nothing else would notice that it is gone
         self._settled = end == shipper.position and self.server.everything_is_flushed()
         self._release(shipper)
         self.reporter.count(self.drive.files_written, self.drive.bytes_written)

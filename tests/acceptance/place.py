@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from metaflow_anywhere.settings import Settings, resolve
+from metaflow_anywhere.stack.supervision import Supervisor
 
 PROJECT = Path(__file__).parents[2]
 FLOWS = Path(__file__).with_name("flows")
@@ -125,6 +126,11 @@ class Place:
     def pids(self) -> dict[str, int | None]:
         """The process of each program."""
         return {name: one["pid"] for name, one in self.status().items()}
+
+    def supervised(self, name: str) -> int | None:
+        """The process of a program as its supervisor tells it, without asking the program itself."""
+        info = Supervisor.of(self.settings).info(name)
+        return info.pid if info else None
 
     def processes(self) -> list[psutil.Process]:
         """Every process of this stack, its supervisor and PostgreSQL's children included."""

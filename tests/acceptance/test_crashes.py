@@ -117,3 +117,25 @@ def the_service_hangs(place: Place) -> None:
     service = psutil.Process(place.notes["pids"]["service"])
     service.suspend()
     eventually(lambda: time.time() - service.create_time() > READY_SECONDS + 1, "the time to be patient")
+
+
+@when("the service is stopped by a signal")
+def the_service_is_stopped(place: Place) -> None:
+    os.kill(place.notes["pids"]["service"], signal.SIGSTOP)
+
+
+@then("it is replaced within a minute and a half")
+def it_is_replaced(place: Place) -> None:
+    old = place.notes["pids"]["service"]
+    eventually(lambda: place.supervised("service") not in (None, old), "another service", seconds=90)
+    eventually(lambda: place.status()["service"]["state"] == "up", "its answer")
+
+
+@then('"invoke status" says what the watchdog did')
+def status_says_what_was_done(place: Place) -> None:
+    assert "restarted by the watchdog" in place.ask("invoke", "status").out
+
+
+@then("the database was not restarted")
+def the_database_is_the_same(place: Place) -> None:
+    assert place.pids()["database"] == place.notes["pids"]["database"]

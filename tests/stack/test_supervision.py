@@ -176,11 +176,11 @@ def test_the_process_itself_tells_whether_it_is_current(supervisor: Supervisor) 
 
 
 def test_programs_without_a_supervisor_are_told_from_a_stopped_stack(supervisor: Supervisor) -> None:
-    assert not supervisor.lost()
+    assert supervisor.lost() == {}
     orphan = start(supervisor, program())
-    assert not supervisor.lost()
+    assert supervisor.lost() == {}
     mother = psutil.Process(orphan).parent()
     assert mother is not None
     mother.kill()
     mother.wait(10)
-    assert supervisor.lost()
+    assert supervisor.lost() == {"sleeper": orphan}
