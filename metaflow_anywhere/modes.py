@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 PASSABLE_FOLDER = 0o711  # others may go to what they know of below it, and see nothing of it
 OPEN_FOLDER = 0o755
+
+
+# File systems that keep no owners and modes, which PostgreSQL insists on for its files; and drives that are far away.
+WITHOUT_MODES = frozenset([
+    "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "smbfs", "drvfs", "fuse.rclone", "fuse.s3fs",
+    "fuse.sshfs", "fuse.gcsfuse", "fuse.drive", "fuse.google-drive-ocamlfuse", "fuse.exfat", "fuse.exfat-fuse",
+])  # fmt: skip
+MOUNTS = Path("/proc/self/mounts")  # not there but on Linux
+
+
+def kind_without_modes(path: Path) -> str | None:
+    """The kind of file system that ``path`` is or would be on, if it keeps no owners and modes."""
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return None
+    place = os.fsencode(path.resolve())
+    longest, found = b"", b""
+    for line in lines:
+        _, folder, kind, options, *_ = line.split(b" ")
+        folder = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), folder)
+        if len(folder) >= len(longest) and (place + b"/").startswith(folder.rstrip(b"/") + b"/"):
+            longest, found = folder, b"drvfs" if kind == b"9p" and b"aname=drvfs" in options else kind
+    name = found.decode("utf-8", "replace")
+    return name if name in WITHOUT_MODES else None
 
 
 def set_mode(path: Path, mode: int) -> None:

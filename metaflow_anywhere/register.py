@@ -26,8 +26,11 @@ NOT_REMEMBERED = frozenset({"root", "state_dir", "client_user", "database_passwo
 
 
 def register_folder() -> Path:
-    """This user's register: a file for each stack, named by its id."""
-    return platformdirs.user_state_path(APPLICATION) / "register"
+    """This user's register: a file for each stack, named by its id. Raises OSError for users without a home."""
+    try:
+        return platformdirs.user_state_path(APPLICATION) / "register"
+    except RuntimeError as error:
+        raise FileNotFoundError(2, str(error)) from None
 
 
 def remember(settings: Settings) -> None:
@@ -46,7 +49,8 @@ def remember(settings: Settings) -> None:
 
 def forget(settings: Settings) -> None:
     """Take the stack of ``settings`` out of the register."""
-    (register_folder() / settings.stack_id).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (register_folder() / settings.stack_id).unlink(missing_ok=True)
     (settings.stack_dir / RECORD).unlink(missing_ok=True)
 
 
@@ -93,7 +97,7 @@ def _still_good(values: dict[str, Any]) -> dict[str, str]:
     good = {}
     for name, value in values.items():
         with contextlib.suppress(SettingsError):
-            resolve(options={name: value}, environ={})
+            resolve(options={"root": "/", "state_dir": "/", name: value}, environ={})
             good[name] = value
     return good
 

@@ -23,10 +23,12 @@ import platformdirs
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import kind_without_modes
 
 APPLICATION = "metaflow-anywhere"
 SECTION = "anywhere"  # the key in invoke.yaml below which our settings stand
 LONGEST_SOCKET_FOLDER = 80  # of the 107 bytes that a Unix socket's path may have, the rest is for its name
+UNFIT_FOR_SOCKETS = frozenset(",'\"\\{}$`")  # libpq and PostgreSQL take commas for lists, Caddy braces for placeholders
 PROFILES = ("local", "colab", "remote")
 RUNTIMES = ("embedded", "udocker")
 TUNNELS = ("none",)
@@ -49,6 +51,8 @@ class Layer:
 def _path(text: Any) -> Path:
     if not isinstance(text, (str, Path)) or not str(text).strip():
         raise ValueError("is not a path")
+    if any(ord(character) < 32 for character in str(text)):
+        raise ValueError("has a line break or another control character in it")
     return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # resolve() would follow links
 
 
@@ -84,6 +88,13 @@ def _word(text: Any) -> str:
     if not isinstance(text, str) or not text.strip() or any(c.isspace() for c in text):
         raise ValueError("is not a single word")
     return text
+
+
+def _name(text: Any) -> str:
+    """As people are called: several words are fine."""
+    if not isinstance(text, str) or not text.strip() or not text.isprintable():
+        raise ValueError("is not a name")
+    return text.strip()
 
 
 def _flag(text: Any) -> bool:
@@ -141,7 +152,7 @@ class Settings:
     database_port: int = _setting(
         "MF_DATABASE_PORT", _port, "PostgreSQL, with expose_inner; without, in its socket's name"
     )
-    client_user: str = _setting("METAFLOW_USER", _word, "the name under which `run` runs flows, in place of your own")
+    client_user: str = _setting("METAFLOW_USER", _name, "the name under which `run` runs flows, in place of your own")
     database_password: str | None = _setting(
         "MF_METADATA_DB_PSWD", _word, "the database's password; one is generated if none is given", secret=True
     )
@@ -173,9 +184,9 @@ class Settings:
 
     @property
     def run_dir(self) -> Path:
-        """Sockets; in ``/tmp`` where the proper place would make their paths too long."""
+        """Sockets; in ``/tmp`` where the proper place would make their paths too long, or no paths to their users."""
         proper = self.stack_dir / "run"
-        if len(os.fsencode(proper)) <= LONGEST_SOCKET_FOLDER:
+        if len(os.fsencode(proper)) <= LONGEST_SOCKET_FOLDER and not set(str(proper)) & UNFIT_FOR_SOCKETS:
             return proper
         return Path(f"/tmp/{APPLICATION}-{os.geteuid()}-{self.stack_id}")
 
@@ -238,7 +249,9 @@ def resolve(
                 origins[name] = layer.origin
     for name, make in DEFAULTS.items():  # each default may look at the values above it
         if name not in values:
-            values[name], why = make(values, environ)
+            made, why = make(values, environ)
+            # Parsed as well: what comes of the surroundings is handed on as if it had been asked for.
+            values[name] = made if made is None else _parsed(name, made, why or "its default")
             origins[name] = f"default{f': {why}' if why else ''}"
     return Settings(**values, origins=origins)
 
@@ -290,11 +303,24 @@ def _default_root(values: Mapping[str, Any], environ: Mapping[str, str]) -> tupl
     data = Path("/data")
     if os.access(data, os.W_OK | os.X_OK) or (not data.exists() and os.access("/", os.W_OK)):
         return data, ""
-    return platformdirs.user_data_path(APPLICATION) / "root", "/data cannot be written"
+    return _in_home(platformdirs.user_data_path, "MF_ROOT") / "root", "/data cannot be written"
 
 
 def _default_state(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
-    return (Path("/var/lib") if os.geteuid() == 0 else platformdirs.user_state_path()) / APPLICATION, ""
+    if os.geteuid() == 0:
+        return Path("/var/lib") / APPLICATION, ""
+    return _in_home(platformdirs.user_state_path, "MF_STATE_DIR"), ""
+
+
+def _in_home(place: Callable[[str], Path], env: str) -> Path:
+    """Our folder in the user's home, which ``place`` knows. Raises SettingsError for users without one."""
+    try:
+        return place(APPLICATION)
+    except RuntimeError:
+        raise SettingsError(
+            "no home folder is known", why="HOME is not set, and this user has no entry in /etc/passwd",
+            run=f"{env}=/a/folder/of/yours {command('up')}   (or set HOME)",
+        ) from None  # fmt: skip
 
 
 def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
@@ -303,10 +329,12 @@ def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tu
     inside: Path = values["root"] / "pgdata"
     account = Account.for_this_process()
     closed = account.closed_parent(inside) if account else None
-    if closed is None:
+    kind = None if (inside / "PG_VERSION").is_file() else kind_without_modes(inside)
+    if closed is None and kind is None:
         return inside, ""
     stack_id = hashlib.sha256(os.fsencode(values["root"].resolve())).hexdigest()[:8]
-    return values["state_dir"] / "stacks" / stack_id / "pgdata", f"PostgreSQL's own user may not enter {closed}"
+    why = f"PostgreSQL's own user may not enter {closed}" if closed else f"{values['root']} is on {kind}"
+    return values["state_dir"] / "stacks" / stack_id / "pgdata", why
 
 
 def _default_user(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:

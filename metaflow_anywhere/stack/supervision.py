@@ -117,9 +117,14 @@ class Supervisor:
             return found
         for process in self._leftovers():
             with contextlib.suppress(psutil.Error, OSError):
-                if name := process.environ().get(PROGRAM_VARIABLE):
+                if (name := process.environ().get(PROGRAM_VARIABLE)) and not self._is_of_another(process):
                     found.setdefault(name, process.pid)  # its own children come after it
         return found
+
+    def _is_of_another(self, process: psutil.Process) -> bool:
+        """Whether a supervisor looks after ``process`` that has its files elsewhere: the same root, another folder."""
+        above = [one.cmdline() for one in process.parents()]
+        return any("supervisor.supervisord" in line and str(self.configuration) not in line for line in above)
 
     # ---- doing
 
