@@ -70,6 +70,8 @@ def _url(text: Any) -> str:
     parts = urllib.parse.urlsplit(str(text))
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("is not a URL (http://... or https://...)")
+    if not re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
+        raise ValueError("has characters in its host that no host has")
     return str(text).rstrip("/")
 
 

@@ -7,8 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import MonkeyPatch
 
-from metaflow_anywhere.settings import Layer, SettingsError, resolve, rows
+from metaflow_anywhere import modes
+from metaflow_anywhere.settings import Layer, SettingsError, as_environment, resolve, rows
 
 NOTHING: dict[str, str] = {"MF_ROOT": "/tmp/somewhere"}
 
@@ -43,7 +47,7 @@ def test_every_value_knows_where_it_comes_from() -> None:
         ("MF_UI_ORIGINS", "*", "not a list of origins"),
         ("MF_RUNTIME", "docker", "not one of: embedded, udocker"),
         ("UI_EXT_URL", "localhost", "not a URL"),
-        ("METAFLOW_USER", "a b", "not a single word"),
+        ("METAFLOW_USER", "a\nb", "not a name"),
     ],
 )
 def test_a_malformed_value_names_its_source(variable: str, value: str, complaint: str) -> None:
@@ -112,3 +116,63 @@ def test_a_database_below_a_closed_folder_is_put_where_its_user_may_go(tmp_path:
     found = resolve(environ={"MF_ROOT": str(closed / "root"), "MF_STATE_DIR": state})
     assert not found.pgdata_dir.is_relative_to(closed)
     assert "may not enter" in found.origins["pgdata_dir"]
+
+
+@pytest.mark.parametrize("name", ["jane doe", "Müller, 数据", "DOMAIN\\jane", "o'neill"])
+def test_people_have_names_of_several_words(name: str) -> None:
+    assert resolve(environ={**NOTHING, "METAFLOW_USER": name}).client_user == name
+    assert resolve(environ={**NOTHING, "USER": name}).client_user == name
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+)
+def test_what_a_program_is_told_is_what_it_reads(root: str, user: str) -> None:
+    try:
+        found = resolve(environ={"MF_ROOT": f"/tmp/{root}", "USER": user})
+    except SettingsError as error:
+        assert not user.isprintable() or not user.strip(), error
+        return
+    again = resolve(environ=as_environment(found))
+    assert {row.name: row.value for row in rows(again)} == {row.name: row.value for row in rows(found)}
+
+
+def test_a_path_with_a_line_break_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="line break"):
+        resolve(environ={"MF_ROOT": "/srv/a\nb"})
+
+
+@pytest.mark.parametrize("host", ["a{b", 'a"b', "a b", "a`b"])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(SettingsError, match="ui_ext_url"):
+        resolve(environ={**NOTHING, "UI_EXT_URL": f"http://{host}/x"})
+
+
+@pytest.mark.parametrize("odd", ["a,b", "a'b", "a{x}", "a\\b", 'a"b'])
+def test_sockets_have_a_path_that_means_the_same_to_everybody(odd: str) -> None:
+    found = resolve(environ={**NOTHING, "MF_STATE_DIR": f"/s/{odd}"})
+    assert odd not in str(found.run_dir)
+
+
+@pytest.mark.parametrize("kind", ["exfat", "vfat", "fuseblk"])
+def test_a_database_is_not_put_on_a_drive_without_owners(kind: str, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\n/dev/sdb1 /media/My\\040Drive {kind} rw 0 0\n")
+    monkeypatch.setattr(modes, "MOUNTS", mounts)
+    environ = {"MF_ROOT": "/media/My Drive/root", "MF_STATE_DIR": "/s"}
+    assert resolve(environ=environ).pgdata_dir.is_relative_to("/s")
+    assert kind in resolve(environ=environ).origins["pgdata_dir"]
+    assert resolve(environ={**environ, "MF_ROOT": "/media/My Drivers"}).pgdata_dir == Path("/media/My Drivers/pgdata")
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: MonkeyPatch) -> None:
+    def nowhere(name: str) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("platformdirs.user_state_path", nowhere)
+    monkeypatch.setattr("os.geteuid", lambda: 1000670000)
+    with pytest.raises(SettingsError, match="HOME"):
+        resolve(environ=NOTHING)
+    assert resolve(environ={**NOTHING, "MF_STATE_DIR": "/s"}).state_dir == Path("/s")

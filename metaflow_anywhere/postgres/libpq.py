@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from pathlib import Path
 
 CONNECTION_OK = 0  # enumerations of libpq-fe.h
@@ -30,7 +31,7 @@ def ask(programs: Path, connection: str, statement: str) -> int:
     ``programs`` is the folder of PostgreSQL's programs, ``connection`` a connection string.
     """
     libpq = _library(programs)
-    server = libpq.PQconnectdb(connection.encode())
+    server = libpq.PQconnectdb(os.fsencode(connection))
     try:
         if libpq.PQstatus(server) != CONNECTION_OK:
             raise NoConnection(libpq.PQerrorMessage(server).decode("utf-8", "replace").strip())

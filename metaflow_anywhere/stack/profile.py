@@ -37,8 +37,8 @@ class Profile:
 
 
 def folder(environ: Mapping[str, str]) -> Path:
-    """Where Metaflow looks for profiles."""
-    return Path(environ.get("METAFLOW_HOME") or "~/.metaflowconfig").expanduser()
+    """Where Metaflow looks for profiles (it too leaves the name as it is for users without a home)."""
+    return Path(os.path.expanduser(environ.get("METAFLOW_HOME") or "~/.metaflowconfig"))  # noqa: PTH111
 
 
 def path_of(name: str, environ: Mapping[str, str]) -> Path:

@@ -332,6 +332,7 @@ class Stack:
             [str(caddy_program()), "run", "--config", str(self.caddyfile), "--adapter", "caddyfile"],
             {"XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)},
             fingerprint=self.proxy_configuration(),
+            directory=self.folder,
         )
 
     def watchdog_program(self) -> Program:
@@ -352,7 +353,7 @@ class Stack:
             service=f"unix/{self.service_socket}",
             ui=f"unix/{self.ui_socket}",
             status=self.status_socket,
-            pages=PAGES,
+            pages=Path(PAGES.name),  # below its working folder: no other path is text of a Caddyfile
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
             ui_origins=tuple(self.settings.ui_origins.split()),
         )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.stack.ports import require_free
+from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
 
@@ -55,6 +59,10 @@ class StartProxy(ProgramStage):
         if info is None or not info.running:
             settings = self.stack.settings
             require_free(settings.port, "proxy, setting port", settings.origins["port"])
+        page = self.stack.folder / PAGES.name
+        make_folder(page, PRIVATE_FOLDER)
+        for file in PAGES.iterdir():
+            shutil.copyfile(file, page / file.name)
         half = self.stack.caddyfile.with_suffix(".new")
         half.write_text(self.stack.proxy_configuration())
         half.replace(self.stack.caddyfile)
