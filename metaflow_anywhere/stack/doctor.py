@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import shutil
@@ -31,6 +32,7 @@ from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.recovery import clock
 from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
+from metaflow_anywhere.ui_backend.settings import ornament_faults
 
 GIB = 1024**3
 LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
@@ -48,6 +50,7 @@ def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
         _inotify,
         _ports(stack),
         _clock(stack),
+        lambda: _ornaments(stack, environ),
         lambda: client_findings(stack, environ),
         lambda: _mirror(stack),
         lambda: _hops(stack),
@@ -77,6 +80,16 @@ def _programs(stack: Stack) -> Callable[[], Iterator[Finding]]:
             yield Finding("bad", "programs", str(error), error.run)
 
     return check
+
+
+def _ornaments(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Settings that the UI backend starts without if they make no sense: those it runs with, else this shell's."""
+    with contextlib.suppress(psutil.Error):
+        info = stack.supervisor.info("ui")
+        if info is not None and info.running and info.pid:
+            environ = psutil.Process(info.pid).environ()
+    for fault in ornament_faults(environ):
+        yield Finding("bad", "web UI", fault, f"correct it, and then: {command('up')}")
 
 
 def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:

@@ -14,7 +14,7 @@ import uvloop
 from metaflow_anywhere.database.settings import SettingsError
 from metaflow_anywhere.http import listen_all
 from metaflow_anywhere.ui_backend.application import serve
-from metaflow_anywhere.ui_backend.settings import UISettings
+from metaflow_anywhere.ui_backend.settings import UISettings, ornament_faults
 
 DESCRIPTION = """\
 Run the UI backend in the foreground until SIGTERM or Ctrl-C.
@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    for fault in ornament_faults(os.environ):
+        logging.getLogger(__name__).error("%s", fault)
     uvloop.run(serve(settings, listening))
     return 0
 

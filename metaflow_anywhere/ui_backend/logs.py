@@ -48,6 +48,7 @@ class Log:
     attempt: int
     stream: str
     legacy: tuple[str, ...]
+    exists: bool  # the attempt, as far as its metadata tell
 
     @property
     def folder(self) -> tuple[str, ...]:
@@ -93,6 +94,8 @@ def _pages(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
             return rows, pages, whole
 
         rows, pages, whole = await asyncio.to_thread(work)
+        if not rows and not log.exists and not await asyncio.to_thread(_is_there, datastore, log):
+            return json_response({"data": []}, 404)
         return many(request, rows, page=number, limit=limit, last=pages, extra={"whole": whole})
 
     return answer
@@ -101,7 +104,7 @@ def _pages(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
 def _download(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
     async def answer(request: web.Request) -> web.StreamResponse:
         log = await _find(request, stream)
-        if log is None:
+        if log is None or not (log.exists or await asyncio.to_thread(_is_there, datastore, log)):
             return json_response({"data": []}, 404)
         response = web.StreamResponse(headers={"Content-Disposition": f"Attachment;filename={log.file_name()}"})
         response.content_type = "application/octet-stream"
@@ -126,7 +129,14 @@ async def _find(request: web.Request, stream: str) -> Log | None:
     asked = request.query.get("attempt_id", "")
     attempt = min(int(asked[:6]), LARGEST_ATTEMPT) if asked.isascii() and asked.isdigit() else newest
     legacy = tuple(path for path in map(_legacy_path, locations or ()) if path and path[0] == attempt)
-    return Log(parts["flow"], run, parts["step"], task, attempt, stream, tuple(path for _, path in legacy))
+    paths = tuple(path for _, path in legacy)
+    return Log(parts["flow"], run, parts["step"], task, attempt, stream, paths, exists=attempt <= newest)
+
+
+def _is_there(datastore: Datastore, log: Log) -> bool:
+    """Whether there is any file of the log: an attempt may have left one, and nothing else."""
+    with contextlib.ExitStack() as stack:
+        return bool(_open(datastore, log, stack))
 
 
 def _legacy_path(value: str) -> tuple[int, str] | None:

@@ -18,6 +18,7 @@ from metaflow_anywhere.ui_backend.building import BUILT
 LARGEST_MILLISECONDS = 10**15
 DAY_SECONDS = 86_400
 PAGE_SETTINGS = ("METAFLOW_SERVICE", "METAFLOW_METADATA_SERVICE", "MF_DEFAULT_TIME_FILTER_DAYS")
+ORNAMENTS = ("CUSTOM_QUICKLINKS", "NOTIFICATIONS")
 FALSE_WORDS = frozenset({"0", "false", "f"})
 DEFAULT_LINKS = (
     {"href": "https://docs.metaflow.org/", "label": "Documentation"},
@@ -97,8 +98,8 @@ class UISettings:
                 for name, value in environment.items()
                 if name.startswith("FEATURE_")
             },
-            links=_json_list(environment, "CUSTOM_QUICKLINKS", list(DEFAULT_LINKS)),
-            notifications=_json_list(environment, "NOTIFICATIONS", []),
+            links=_json_list(environment, "CUSTOM_QUICKLINKS", list(DEFAULT_LINKS))[0],
+            notifications=_json_list(environment, "NOTIFICATIONS", [])[0],
             analytics=environment.get("GA_TRACKING_ID", ""),
             replay_seconds=whole_number(environment, "WS_QUEUE_TTL_SECONDS", default=300, low=1, high=DAY_SECONDS),
         )
@@ -163,14 +164,20 @@ def _frame_ancestors(environment: Mapping[str, str]) -> str:
     return f"'self' {text}".strip()
 
 
-def _json_list(environment: Mapping[str, str], name: str, default: list[Any]) -> list[Any]:
+def _json_list(environment: Mapping[str, str], name: str, default: list[Any]) -> tuple[list[Any], str]:
+    """The list in a variable, and what is wrong with it: a typo in an ornament must not stop everything."""
     text = environment.get(name, "").strip()
     if not text:
-        return default
+        return default, ""
     try:
         found = json.loads(text)
     except ValueError:
         found = None
     if not isinstance(found, list):
-        raise SettingsError(f"{name} must be a JSON array, and begins with {text[:20]!r}")
-    return found
+        return default, f"{name} is left out: it must be a JSON array, and begins with {text[:20]!r}"
+    return found, ""
+
+
+def ornament_faults(environment: Mapping[str, str]) -> list[str]:
+    """What is wrong with the settings that the UI backend can do without; it starts without those."""
+    return [fault for name in ORNAMENTS if (fault := _json_list(environment, name, [])[1])]

@@ -231,6 +231,24 @@ def test_logs_of_an_unknown_task_are_404(ui: RunningUI, hello: str) -> None:
     assert (answer.status_code, answer.json()) == (404, {"data": []})
 
 
+@pytest.mark.parametrize("path", ["logs/out", "logs/err", "logs/out/download"])
+@pytest.mark.parametrize(("attempt", "status"), [(0, 200), (1, 404), (7, 404), (99999, 404)])
+def test_logs_of_an_attempt_that_there_is_not_are_404(
+    ui: RunningUI, hello: str, path: str, attempt: int, status: int
+) -> None:
+    task = ui.data(f"{hello}/steps/end/tasks")[0]["task_id"]
+    answer = ui.get(f"{hello}/steps/end/tasks/{task}/{path}?attempt_id={attempt}")
+    assert answer.status_code == status
+    assert status == 200 or answer.json() == {"data": []}
+
+
+def test_a_card_that_there_is_not_is_told_from_a_task_that_there_is_not(ui: RunningUI, hello: str) -> None:
+    task = ui.data(f"{hello}/steps/end/tasks")[0]["task_id"]
+    for number, text in ((task, "Card not found for task"), (999999, "Task not found")):
+        answer = ui.get(f"{hello}/steps/end/tasks/{number}/cards/abc")
+        assert (answer.status_code, answer.text) == (404, text)
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType
 
 from metaflow_anywhere.database import schema
 from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.ui_backend.settings import DEFAULT_LINKS
 from tests.service.running import await_condition, service_environment
 from tests.service.stoppable import StoppableServer
 from tests.ui_backend.running import Browser, RunningUI
@@ -138,12 +139,30 @@ def test_a_prefix_is_before_everything(database: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("NOTIFICATIONS", "{}", "/notifications"),
+        ("NOTIFICATIONS", "[{", "/notifications"),
+        ("CUSTOM_QUICKLINKS", "[", "/links"),
+        ("CUSTOM_QUICKLINKS", "https://docs.example", "/links"),
+    ],
+)
+def test_a_typo_in_an_ornament_is_told_and_left_out(
+    ui_environment: dict[str, str], name: str, value: str, path: str, tmp_path: Path
+) -> None:
+    ui = RunningUI(tmp_path, {**ui_environment, name: value})
+    try:
+        assert ui.read(path) == ([] if path == "/notifications" else list(DEFAULT_LINKS))
+        assert f"{name} is left out: it must be a JSON array" in ui.log()
+    finally:
+        ui.stop()
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MF_UI_METADATA_PORT", "x"),
         ("HEARTBEAT_THRESHOLD", "0"),
-        ("NOTIFICATIONS", "{}"),
-        ("CUSTOM_QUICKLINKS", "["),
         ("UI_ENABLED", "/nonexistent"),
         ("PATH_PREFIX", "/a?b"),
         ("MF_UI_FRAME_ANCESTORS", "'self'; script-src *"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.running import await_condition
 from tests.ui_backend.running import RunningUI
-from tests.ui_backend.world import Runs, World
+from tests.ui_backend.world import FLOWS, Runs, World
 
 
 def test_the_status_of_every_run_is_what_became_of_it(ui: RunningUI, runs: Runs) -> None:
@@ -78,6 +78,7 @@ def test_parameters_are_values_and_not_internals(ui: RunningUI, runs: Runs) -> N
     assert found["word"] == {"value": "hallo"}
     assert found["number"] == {"value": 3}
     assert set(found) == {"word", "number", "text"}
+    assert found["text"] == {"value": (FLOWS / "hello.py").read_text()}  # an included file
     assert ui.data(f"/flows/Fan/runs/{runs.fan}/parameters") == {"width": {"value": runs.width}}
 
 
