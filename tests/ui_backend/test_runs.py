@@ -40,7 +40,7 @@ def test_a_killed_run_fails_as_soon_as_its_task_is_known_to_be_dead(
         assert task["status"] == "failed"
         assert found["finished_at"] >= max(found["last_heartbeat_ts"] * 1000, task["finished_at"])
         assert found["duration"] == found["finished_at"] - found["ts_epoch"] > 0
-        assert task["duration"] > 0
+        assert task["finished_at"] >= task["started_at"]
     finally:
         first.stop()
         second.stop()
