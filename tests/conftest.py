@@ -20,6 +20,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the long form of slow trials")
+    parser.addoption("--newest-client", action="store_true", help="also try the newest Metaflow of the package index")
     parser.addoption("--screenshots", help="the folder for pictures of the web UI's views (a temporary one)")
 
 

@@ -32,7 +32,6 @@ from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.recovery import clock
 from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
-from metaflow_anywhere.ui_backend.settings import ornament_faults
 
 GIB = 1024**3
 LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
@@ -84,6 +83,8 @@ def _programs(stack: Stack) -> Callable[[], Iterator[Finding]]:
 
 def _ornaments(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Settings that the UI backend starts without if they make no sense: those it runs with, else this shell's."""
+    from metaflow_anywhere.ui_backend.settings import ornament_faults  # noqa: PLC0415  # brings a server along
+
     with contextlib.suppress(psutil.Error):
         info = stack.supervisor.info("ui")
         if info is not None and info.running and info.pid:
