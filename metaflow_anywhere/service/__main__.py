@@ -20,6 +20,7 @@ from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.database.settings import SettingsError
 from metaflow_anywhere.http import AccessLog, address, listen_all, serve_on
+from metaflow_anywhere.http.quiet import quieten
 from metaflow_anywhere.service.router import Router
 from metaflow_anywhere.service.routes import ROUTES
 from metaflow_anywhere.service.server import Server
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    quieten()
     try:
         settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port, options.socket)
         listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)

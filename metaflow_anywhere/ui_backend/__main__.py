@@ -13,6 +13,7 @@ import uvloop
 
 from metaflow_anywhere.database.settings import SettingsError
 from metaflow_anywhere.http import listen_all
+from metaflow_anywhere.http.quiet import quieten
 from metaflow_anywhere.ui_backend.application import serve
 from metaflow_anywhere.ui_backend.settings import UISettings, ornament_faults
 
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    quieten()
     try:
         settings = UISettings.from_environment(os.environ).at(options.host, options.port, options.socket)
         listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)

@@ -14,6 +14,7 @@ from psycopg.pq import Format
 
 from metaflow_anywhere.database.pool import Unavailable
 from metaflow_anywhere.http.peers import client
+from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend.decoding import Decoder
 from metaflow_anywhere.ui_backend.resources import POOL, RUN, load
 from metaflow_anywhere.ui_backend.tables import IN_RUN, address, read
@@ -21,6 +22,9 @@ from metaflow_anywhere.ui_backend.tables import RUN as THE_RUN
 
 ARTIFACT, FOREACH = "ARTIFACT", "FOREACH_VARIABLE"
 AT_ONCE = 100  # artifacts between two reports of progress
+SEARCHES_AT_ONCE = 4  # and one of each client: a search in a run of 100,000 tasks holds tens of megabytes
+TURN_SECONDS = 60.0
+LARGEST_MESSAGE_BYTES = 1024  # of a client's, which has nothing to say
 LARGEST_ARTIFACT_BYTES = 2**20  # compressed
 
 _IDS = "coalesce(run_id, run_number::text) AS run, step_name, coalesce(task_name, task_id::text) AS task"
@@ -48,13 +52,14 @@ class Search:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
+        self._turns = Turns(SEARCHES_AT_ONCE)
 
     def routes(self) -> list[web.RouteDef]:
         """Both paths that clients know."""
         return [web.get(f"/search{RUN}", self._answer), web.get(f"{RUN}/search", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=30.0)
+        socket = web.WebSocketResponse(heartbeat=30.0, max_msg_size=LARGEST_MESSAGE_BYTES)
         await socket.prepare(request)
         working = asyncio.create_task(self._send(socket, request))
         with contextlib.suppress(asyncio.CancelledError):
@@ -66,8 +71,11 @@ class Search:
 
     async def _send(self, socket: web.WebSocketResponse, request: web.Request) -> None:
         try:
-            async for event in self._events(request):
-                await socket.send_json({"event": event})
+            async with self._turns.of(client(request), TURN_SECONDS):
+                async for event in self._events(request):
+                    await socket.send_json({"event": event})
+        except asyncio.TimeoutError:
+            await socket.send_json(_error("search-busy", "other searches took too long; try again"))
         except (Unavailable, psycopg.Error):
             await socket.send_json(_error("database-unavailable", "the database does not answer"))
         except ConnectionError:
@@ -94,12 +102,13 @@ class Search:
 
     async def _artifacts(self, request: web.Request, key: str) -> AsyncIterator[Event]:
         wanted = request.query.get("value")
-        rows = load(await read(request.app[POOL], ARTIFACTS, {**address(request.match_info), "key": key}))
-        matches = [] if wanted else [_match(row, searchable=True) for row in rows]
+        # Kept as they came, a fraction of the objects that are made of them a batch at a time.
+        rows = await read(request.app[POOL], ARTIFACTS, {**address(request.match_info), "key": key})
+        matches = [] if wanted else [_match(row, searchable=True) for row in load(rows)]
         if wanted:
             again = request.query.get("invalidate") == "true"
             for start in range(0, len(rows), AT_ONCE):
-                batch = rows[start : start + AT_ONCE]
+                batch = load(rows[start : start + AT_ONCE])
                 yield {"type": "progress", "fraction": start / len(rows)}
                 values = await self._decoder.values(
                     batch, max_bytes=LARGEST_ARTIFACT_BYTES, again=again, client=client(request)
