@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, MutableMapping
 
 # What finds programs and files, and what our own interpreter needs to find the same modules and libraries again.
 NEEDED = ("PATH", "HOME", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
-TEXT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}  # logs and files are UTF-8, whatever the terminal is
+# Logs, files and what our programs tell each other are UTF-8, whatever the terminal is.
+TEXT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
 LIBPQ_PREFIX = "PG"  # of every variable that libpq reads (https://www.postgresql.org/docs/current/libpq-envars.html)
 OUR_PG_VARIABLES = ("PGDATA_DIR",)
 PRIVATE_UMASK = 0o077  # what others may see is opened by whoever makes it

@@ -182,7 +182,9 @@ class Settings:
         Its own default is one folder in /tmp for all users and stacks, where the next user may not write, and where run
         1 of a new database would show the artifacts of run 1 of the one before.
         """
-        return self.stack_dir / "client-cache"
+        return (
+            self.stack_dir / "client" / "cache"
+        )  # Metaflow makes its folder for everybody to read; the one above is not
 
     @property
     def run_dir(self) -> Path:

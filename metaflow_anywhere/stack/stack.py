@@ -18,7 +18,7 @@ from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, cad
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
+from metaflow_anywhere.modes import OPEN_FOLDER, PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.settings import Settings, as_environment
@@ -92,6 +92,7 @@ class Stack:
             (self.settings.state_dir, passing, "MF_STATE_DIR"), (self.folder, passing, "MF_STATE_DIR"),
             (self.sockets, passing, "MF_STATE_DIR"), (self.settings.log_dir, PRIVATE_FOLDER, "MF_STATE_DIR"),
             (self.database_socket, PRIVATE_FOLDER, "MF_STATE_DIR"),
+            (self.settings.client_cache.parent, PRIVATE_FOLDER, "MF_STATE_DIR"),
         ]  # fmt: skip
         for folder, mode, name in wanted:
             self._make_folder(folder, mode, name)
@@ -99,12 +100,16 @@ class Stack:
                 self._require_own(folder, mode)
         if account := Account.for_this_process():
             account.owns(self.database_socket)
+        for folder in (self.drive.root, self.log_copies):  # nobody's but ours; earlier versions left them open
+            if folder.is_dir():
+                with contextlib.suppress(OSError):
+                    set_mode(folder, PRIVATE_FOLDER)
         join_cards(self.settings.datastore_dir)
 
     def _make_folder(self, folder: Path, mode: int, name: str) -> None:
         try:
             if not folder.is_dir():
-                make_folder(folder, mode)
+                make_folder(folder, mode, mode if name == "MF_STATE_DIR" else OPEN_FOLDER)
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied", str(folder))
         except OSError as error:

@@ -1,0 +1,59 @@
+"""Steps of features/privacy.feature."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+
+from pytest_bdd import given, parsers, scenarios, then
+
+from tests.acceptance.place import USER_ID, Place
+
+scenarios("privacy.feature")
+
+# Root lists everything, by name; the other account tries each. (It could not list what it may yet know the name of.)
+LOOK = """
+find "$@" ! -type l -print0 | setpriv --reuid %d --regid %d --clear-groups bash -c '
+while IFS= read -r -d "" path; do if [ -r "$path" ] || [ -w "$path" ]; then printf "%%s\\n" "$path"; fi; done'
+"""
+PASSABLE = 0o711
+
+
+@given(parsers.parse("a shell whose umask is {mask}"))
+def a_shell_with_a_umask(place: Place, mask: str) -> None:
+    place.prefix = ("bash", "-c", f'umask {mask}; exec "$@"', "bash")
+
+
+@given(parsers.parse('the variable {name} is "{{folder}}/{rest}"'))
+def the_variable_is_below_the_folder(place: Place, name: str, rest: str) -> None:
+    place.variables[name] = f"{place.folder}/{rest}"
+    place.root = place.settings.root
+
+
+@then("another account can read and write nothing of root, state, sockets and export but PostgreSQL's programs")
+def nobody_can_look(place: Place) -> None:
+    settings = place.settings
+    places = [settings.root, settings.stack_dir, settings.run_dir, place.folder / "elsewhere"]
+    assert all(path.exists() for path in places)
+    look = ["bash", "-c", LOOK % (USER_ID, USER_ID), "bash", *map(str, places)]
+    found = subprocess.run(look, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert found == []
+    state = subprocess.run([*look[:4], str(settings.state_dir)], capture_output=True, text=True, check=True).stdout
+    others = f"{settings.state_dir}/stacks/"
+    seen = [path for path in state.splitlines() if not path.startswith((f"{settings.state_dir}/postgres-", others))]
+    assert [path for path in seen if path not in (str(settings.state_dir), others[:-1])] == []
+
+
+@then("what must be passable for PostgreSQL is no more than that")
+def passable_and_no_more(place: Place) -> None:
+    settings = place.settings
+    for folder in (settings.root, settings.stack_dir, settings.run_dir):
+        assert stat.S_IMODE(folder.stat().st_mode) == PASSABLE
+
+
+@then(parsers.parse('no program knows "{one}" or "{other}"'))
+def no_program_knows(place: Place, one: str, other: str) -> None:
+    processes = place.processes()
+    assert len(processes) >= 7
+    for process in processes:
+        assert not {one, other} & set(process.environ().values()), process
