@@ -64,7 +64,8 @@ def ask_ui(stack: Stack) -> str:
 def ask_proxy(stack: Stack) -> str:
     """Each route through the proxy, and that the proxy is this stack's own."""
     identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
-    if identity != stack.identity:
+    # A stack that has never been up has no name yet, and a question makes none.
+    if not stack.identity_file.exists() or identity != stack.identity:
         raise NoAnswer(f"another program answers on port {stack.settings.port}")
     _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}{UI_PREFIX}/ping", "pong")
