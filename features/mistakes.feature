@@ -30,6 +30,12 @@ Feature: One clear message
     Then it fails with "is not a folder"
     And nothing is running
 
+  Scenario: Root is so deep that artifacts could not be read back
+    Given a root with a path of 236 characters
+    When I run "invoke up"
+    Then it fails with "the path of the datastore is too long"
+    And nothing is running
+
   Scenario: The disk is full
     Given a root on a disk of 12 MB
     When I run "invoke up"

@@ -44,6 +44,9 @@ environment:
   MF_METADATA_DB_SSL_MODE, _SSL_CERT_PATH, _SSL_KEY_PATH, _SSL_ROOT_CERT_PATH
   MF_METADATA_DB_POOL_MAX              connections to the database (10)
   MF_METADATA_DB_TIMEOUT               seconds a statement may take (60)
+  HEARTBEAT_THRESHOLD                  seconds of silence after which a task is failed, for the filter on status (60)
+  RUN_INACTIVE_CUTOFF_TIME             seconds of silence after which a run is failed, for the same (360)
+  OLD_RUN_FAILURE_CUTOFF_TIME          milliseconds after which a run without signs of life is old (86400000)
 """
 STOP_SECONDS = 0.3  # what is under way at SIGTERM may take this long to finish; aiohttp waits twice
 
@@ -85,7 +88,7 @@ async def serve(settings: ServiceSettings, listening: Sequence[socket.socket]) -
     publisher = Publisher(database.conninfo)
     publishing = asyncio.create_task(publisher.run())
     access_log = AccessLog(sys.stdout)
-    server = Server(Router(ROUTES, settings.prefix), pool, publisher, access_log)
+    server = Server(Router(ROUTES, settings.prefix), pool, publisher, access_log, settings.cutoffs)
     runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     await serve_on(runner, listening)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from metaflow_anywhere.database.connection import Value
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.ids import is_number, parse_id
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.publisher import Publisher
@@ -72,6 +73,7 @@ class Call:
     body: bytes
     prefix: str = ""
     client: Callable[[], str] = str
+    cutoffs: Cutoffs = field(default_factory=Cutoffs)
 
     def address(self) -> dict[str, Value]:
         """The path's parts as query parameters, under the names that all statements use."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.filters import ALL_TAGS, Field
 from metaflow_anywhere.database.ids import is_number
-from metaflow_anywhere.database.run_status import STATUSES, RunStatus
+from metaflow_anywhere.database.run_status import STATUSES
 from metaflow_anywhere.service.bodies import created_by, given_name, parse_object
 from metaflow_anywhere.service.documents import (
     HEARTBEAT_SECONDS,
@@ -47,17 +49,6 @@ CREATE = f"""
 READ = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_number = %(run_number)s::bigint"
 READ_NAMED = f"SELECT {RUN_ROW} FROM runs_v3 WHERE flow_id = %(flow)s AND run_id = %(run_id)s"
 LIST = Listing("", RUN_ROW, "FROM runs_v3 WHERE flow_id = %(flow)s", (("ts_epoch", "bigint"), ("run_number", "bigint")))
-_STATUS = RunStatus("r")
-LIST_WITH_STATUS, LIST_OF_RUNNING = (
-    Listing(
-        "",
-        RUN_ROW_WITH_STATUS,
-        f"""FROM (SELECT r.*, {_STATUS.status} AS status FROM runs_v3 AS r {_STATUS.joins} WHERE {condition}) AS runs
-            WHERE flow_id = %(flow)s""",
-        LIST.keys,
-    )
-    for condition in ("true", _STATUS.may_run_among_few)
-)
 FILTERS = {
     "flow_id": Field("flow_id"),
     "run_number": Field("run_number", "integer"),
@@ -106,10 +97,25 @@ async def list_runs(call: Call) -> Reply:
     condition = parse_condition(call, FILTERS, tags=ALL_TAGS)
     if not condition:
         return await send_list(call, LIST, call.address())
-    listing = LIST_WITH_STATUS if "status" in condition.fields else LIST
-    if {("status", "running"), ("status:eq", "running")} & set(call.query):
-        listing = LIST_OF_RUNNING
+    listing = LIST
+    if "status" in condition.fields:
+        only_running = not {("status", "running"), ("status:eq", "running")}.isdisjoint(call.query)
+        listing = _with_status(call.cutoffs, only_running=only_running)
     return await send_page(call, listing, call.address(), condition)
+
+
+@functools.cache
+def _with_status(cutoffs: Cutoffs, *, only_running: bool) -> Listing:
+    """Runs with their status; ``only_running``: others are left out as far as that costs less than deriving it."""
+    status = cutoffs.status("r")
+    condition = status.may_run_among_few if only_running else "true"
+    return Listing(
+        "",
+        RUN_ROW_WITH_STATUS,
+        f"""FROM (SELECT r.*, {status.status} AS status FROM runs_v3 AS r {status.joins} WHERE {condition}) AS runs
+            WHERE flow_id = %(flow)s""",
+        LIST.keys,
+    )
 
 
 async def beat_run(call: Call) -> Reply:

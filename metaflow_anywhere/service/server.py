@@ -16,6 +16,7 @@ import psycopg
 from aiohttp import web
 from psycopg import errors
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.http import AccessLog
@@ -44,11 +45,14 @@ log = logging.getLogger(__name__)
 class Server:
     """Answers requests by ``router`` on ``pool``; what they change is told by ``publisher``."""
 
-    def __init__(self, router: Router, pool: Pool, publisher: Publisher, access_log: AccessLog) -> None:
+    def __init__(
+        self, router: Router, pool: Pool, publisher: Publisher, access_log: AccessLog, cutoffs: Cutoffs
+    ) -> None:
         self._router = router
         self._pool = pool
         self._publisher = publisher
         self._access_log = access_log
+        self._cutoffs = cutoffs
         self._writing: set[asyncio.Future[web.StreamResponse]] = set()
 
     def aiohttp_server(self) -> web.Server:
@@ -85,8 +89,9 @@ class Server:
             body = await whole_body(request)
             query = list(request.rel_url.query.items()) if request.rel_url.raw_query_string else []
             call = Call(
-                self._pool, self._publisher, match.parts, query, body, self._router.prefix, lambda: client(request)
-            )
+                self._pool, self._publisher, match.parts, query, body, self._router.prefix,
+                lambda: client(request), self._cutoffs,
+            )  # fmt: skip
             reply = await route.handler(call)
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))

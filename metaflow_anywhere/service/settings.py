@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.settings import DatabaseSettings, whole_number
 from metaflow_anywhere.http import path_prefix
 
@@ -20,6 +21,7 @@ class ServiceSettings:
     tcp: bool
     prefix: str
     database: DatabaseSettings
+    cutoffs: Cutoffs
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ServiceSettings:
@@ -32,6 +34,7 @@ class ServiceSettings:
             tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
+            cutoffs=Cutoffs.from_environment(environment),
         )
 
     def at(self, host: str | None, port: int | None, unix: str | None = None) -> ServiceSettings:

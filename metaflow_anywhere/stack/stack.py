@@ -32,13 +32,17 @@ from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.ui_backend.building import built_from
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
+# By which the service and the UI backend say the same of what is silent.
+STATUS_VARIABLES = ("HEARTBEAT_THRESHOLD", "RUN_INACTIVE_CUTOFF_TIME", "OLD_RUN_FAILURE_CUTOFF_TIME")
 # What the UI backend can be told (see its --help) beside what we tell it; a change is noticed when it restarts.
 UI_VARIABLES = (
-    "HEARTBEAT_THRESHOLD", "RUN_INACTIVE_CUTOFF_TIME", "OLD_RUN_FAILURE_CUTOFF_TIME", "WS_QUEUE_TTL_SECONDS",
+    *STATUS_VARIABLES, "WS_QUEUE_TTL_SECONDS",
     "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", "MF_CARD_FOLDERS", "MF_UI_CACHE_MB", "MF_DEFAULT_TIME_FILTER_DAYS",
     "CUSTOM_QUICKLINKS", "NOTIFICATIONS", "GA_TRACKING_ID",
 )  # fmt: skip
 PAGES = Path(__file__).with_name("page")
+# Of "local.<the path of .metaflow in it>.<a flow's name>" in 255 bytes, with 64 for the flow's name.
+LONGEST_DATASTORE_BYTES = 255 - len("local./.metaflow.") - 64
 COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
 WATCHDOG = "watchdog"  # the program that is no stage: it runs as long as the supervisor does
@@ -86,6 +90,8 @@ class Stack:
                 why=f"a file is in its place; the value comes from {self.settings.origins['root']}",
                 run=command("up", root=f"{root}.d"),
             )
+        if not self.data_exists:  # what has been used so far goes on
+            self._require_short_datastore()
         passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
         wanted = [
             (root, passing, "MF_ROOT"), (self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR"),
@@ -105,6 +111,16 @@ class Stack:
                 with contextlib.suppress(OSError):
                     set_mode(folder, PRIVATE_FOLDER)
         join_cards(self.settings.datastore_dir)
+
+    def _require_short_datastore(self) -> None:
+        """Refuse a place whose artifacts Metaflow's client could store, and could not read back."""
+        length = len(os.fsencode(self.settings.datastore_dir.absolute()))
+        if length > LONGEST_DATASTORE_BYTES:
+            raise AnywhereError(
+                f"the path of the datastore is too long: {length} bytes, and at most {LONGEST_DATASTORE_BYTES} work",
+                why="Metaflow's client makes one name of it and the flow's, and a name has 255 bytes at most",
+                run=f"MF_ROOT=/a/shorter/folder {command('up')}",
+            )
 
     def _make_folder(self, folder: Path, mode: int, name: str) -> None:
         try:
@@ -275,6 +291,7 @@ class Stack:
             [sys.executable, "-m", "metaflow_anywhere.service", *self._listening(self.service_socket, "service")],
             {**self.database_environment(), "PYTHONUNBUFFERED": "1"},
             fingerprint=__version__,
+            keep=STATUS_VARIABLES,
         )
 
     def ui_program(self) -> Program:

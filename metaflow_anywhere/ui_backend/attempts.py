@@ -6,11 +6,11 @@ outcome is known, and among its artifacts ``_task_ok``. All of that is read for 
 
 from __future__ import annotations
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.filters import Field
 from metaflow_anywhere.database.run_status import NOW_MS, NOW_SECONDS
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.rows import THIS_STEP, columns, fields
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, Table
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.

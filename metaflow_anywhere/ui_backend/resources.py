@@ -10,11 +10,11 @@ from typing import Any
 from aiohttp import web
 from psycopg import sql
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.ui_backend import asked, attempts, rows
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.envelope import many, one
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import Table, address, read
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.filters import Field
-from metaflow_anywhere.database.run_status import NOW_MS, RunStatus
+from metaflow_anywhere.database.run_status import NOW_MS
 from metaflow_anywhere.ui_backend.asked import Order
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import IN_RUN, IN_STEP, IN_TASK, RUN, RUN_TAGS, Table
 
 # A tag vouches for the name: anybody can call himself anything. Written as the index on it is.
@@ -41,7 +41,7 @@ FLOWS = Table(
 
 def runs(cutoffs: Cutoffs, condition: str = "true") -> Table:
     """Runs that meet ``condition`` (a constant)."""
-    status = RunStatus("r", cutoffs.run_seconds, cutoffs.old_milliseconds, cutoffs.task_seconds)
+    status = cutoffs.status("r")
     return Table(
         base=f"""SELECT flow_id, run_number, run_id, user_name, {VOUCHED_USER} AS "user",
             coalesce(run_id, run_number::text) AS run, ts_epoch, last_heartbeat_ts, tags, system_tags

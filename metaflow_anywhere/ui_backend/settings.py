@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metaflow_anywhere.database.run_status import INACTIVE_SECONDS, OLD_MILLISECONDS, TASK_SECONDS
+from metaflow_anywhere.database.cutoffs import DAY_SECONDS, Cutoffs
 from metaflow_anywhere.database.settings import DatabaseSettings, SettingsError, whole_number
 from metaflow_anywhere.http import path_prefix
 from metaflow_anywhere.ui_backend.building import BUILT
 
-LARGEST_MILLISECONDS = 10**15
-DAY_SECONDS = 86_400
 PAGE_SETTINGS = ("METAFLOW_SERVICE", "METAFLOW_METADATA_SERVICE", "MF_DEFAULT_TIME_FILTER_DAYS")
 ORNAMENTS = ("CUSTOM_QUICKLINKS", "NOTIFICATIONS")
 FALSE_WORDS = frozenset({"0", "false", "f"})
@@ -24,15 +22,6 @@ DEFAULT_LINKS = (
     {"href": "https://docs.metaflow.org/", "label": "Documentation"},
     {"href": "http://chat.metaflow.org/", "label": "Help"},
 )
-
-
-@dataclass(frozen=True)
-class Cutoffs:
-    """After how much silence a thing counts as dead; runs and tasks each have their own patience."""
-
-    task_seconds: int = TASK_SECONDS
-    run_seconds: int = INACTIVE_SECONDS
-    old_milliseconds: int = OLD_MILLISECONDS
 
 
 @dataclass(frozen=True)
@@ -78,7 +67,7 @@ class UISettings:
             tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
             database=DatabaseSettings.from_environment(environment),
-            cutoffs=_cutoffs(environment),
+            cutoffs=Cutoffs.from_environment(environment),
             base_url=environment.get("MF_BASEURL", "").rstrip("/"),
             allowed_origins=_list(environment.get("ORIGIN_TO_ALLOW_CORS_FROM", "")) or ("*",),
             metadata_url=_metadata_url(environment),
@@ -113,17 +102,6 @@ class UISettings:
             socket=Path(unix) if unix else self.socket,
             tcp=port is not None or host is not None or (self.tcp and not unix),
         )
-
-
-def _cutoffs(environment: Mapping[str, str]) -> Cutoffs:
-    def number(name: str, default: int, high: int) -> int:
-        return whole_number(environment, name, default=default, low=1, high=high)
-
-    return Cutoffs(
-        task_seconds=number("HEARTBEAT_THRESHOLD", Cutoffs.task_seconds, DAY_SECONDS),
-        run_seconds=number("RUN_INACTIVE_CUTOFF_TIME", Cutoffs.run_seconds, DAY_SECONDS),
-        old_milliseconds=number("OLD_RUN_FAILURE_CUTOFF_TIME", Cutoffs.old_milliseconds, LARGEST_MILLISECONDS),
-    )
 
 
 def _metadata_url(environment: Mapping[str, str]) -> str:

@@ -53,6 +53,17 @@ def a_root_that_is_a_file(fresh_place: Place) -> Place:
     return fresh_place
 
 
+@given(parsers.parse("a root with a path of {length:d} characters"), target_fixture="place")
+def a_deep_root(fresh_place: Place, length: int) -> Place:
+    deep = fresh_place.root
+    while len(str(deep)) < length - 100:
+        deep = deep / "a-folder-in-a-folder"
+    deep = deep / ("x" * (length - len(str(deep)) - 1))
+    assert len(str(deep)) == length
+    fresh_place.variables["MF_ROOT"] = str(deep)
+    return fresh_place
+
+
 @given("a root on a disk of 12 MB", target_fixture="place")
 def a_root_on_a_small_disk(fresh_place: Place, small_disk: Path) -> Place:
     fresh_place.variables["MF_ROOT"] = str(small_disk / "root")

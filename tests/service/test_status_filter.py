@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import psycopg
 import pytest
 
-from tests.service.running import Client
+from tests.service.running import Client, RunningService, service_environment
 
 
 class Writer:
@@ -63,3 +66,18 @@ def test_a_renamed_end_of_another_run_decides_nothing(http: Client, flow: str) -
     other = writer.run("end", FIRST)
     writer._task(other, "finish", FIRST, OK)
     assert writer.found("running") == [other]
+
+
+def test_the_service_is_told_after_how_much_silence_a_run_has_failed(
+    http: Client, flow: str, database: str, table: psycopg.Connection, folder: Path
+) -> None:
+    writer = Writer(http, flow)
+    run = writer.run("end", FIRST)
+    table.execute("UPDATE runs_v3 SET last_heartbeat_ts = last_heartbeat_ts - 30 WHERE run_number = %s", (run,))
+    assert writer.found("running") == [run]
+    hasty = RunningService(folder, {**service_environment(database), "RUN_INACTIVE_CUTOFF_TIME": "20"})
+    try:
+        assert Writer(Client(hasty.url), flow).found("running") == []
+        assert Writer(Client(hasty.url), flow).found("failed") == [run]
+    finally:
+        hasty.stop()

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.feed import Change
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.ui_backend import attempts, rows
 from metaflow_anywhere.ui_backend.live.hub import Event
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import IN_RUN, read
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"

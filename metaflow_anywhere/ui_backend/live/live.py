@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 import psycopg
 from aiohttp import web
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.feed import METADATA_FIELDS, Change
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.run_status import RETRY_SECONDS
@@ -24,7 +25,6 @@ from metaflow_anywhere.ui_backend.live.events import UPDATE, Pending, Reader, Ru
 from metaflow_anywhere.ui_backend.live.hub import MANY, Client, Event, Hub, Subscription
 from metaflow_anywhere.ui_backend.live.silence import Silence
 from metaflow_anywhere.ui_backend.server import Problem
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import read
 
 UNAVAILABLE_SECONDS = 0.5  # between two tries while there is no database, at first ...

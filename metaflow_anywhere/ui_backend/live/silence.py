@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 
 import psycopg
 
+from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.run_status import NOW_SECONDS
 from metaflow_anywhere.ui_backend.live.events import Run
 from metaflow_anywhere.ui_backend.live.hub import Hub
 from metaflow_anywhere.ui_backend.rows import runs
-from metaflow_anywhere.ui_backend.settings import Cutoffs
 from metaflow_anywhere.ui_backend.tables import read
 
 LONGEST_PAUSE_SECONDS = 10.0
