@@ -18,11 +18,19 @@ WITHOUT_MODES = frozenset([
     "vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "smbfs", "drvfs", "fuse.rclone", "fuse.s3fs",
     "fuse.sshfs", "fuse.gcsfuse", "fuse.drive", "fuse.google-drive-ocamlfuse", "fuse.exfat", "fuse.exfat-fuse",
 ])  # fmt: skip
+# Those that have no links either; a fuseblk is exFAT or NTFS.
+WITHOUT_LINKS = frozenset(["vfat", "msdos", "exfat", "fuseblk", "fuse.exfat", "fuse.exfat-fuse"])
 MOUNTS = Path("/proc/self/mounts")  # not there but on Linux
 
 
 def kind_without_modes(path: Path) -> str | None:
     """The kind of file system that ``path`` is or would be on, if it keeps no owners and modes."""
+    kind = kind_of_file_system(path)
+    return kind if kind in WITHOUT_MODES else None
+
+
+def kind_of_file_system(path: Path) -> str | None:
+    """The kind of file system that ``path`` is or would be on, as the system names it; None if it does not tell."""
     try:
         lines = MOUNTS.read_bytes().splitlines()
     except OSError:
@@ -34,8 +42,7 @@ def kind_without_modes(path: Path) -> str | None:
         folder = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), folder)
         if len(folder) >= len(longest) and (place + b"/").startswith(folder.rstrip(b"/") + b"/"):
             longest, found = folder, b"drvfs" if kind == b"9p" and b"aname=drvfs" in options else kind
-    name = found.decode("utf-8", "replace")
-    return name if name in WITHOUT_MODES else None
+    return found.decode("utf-8", "replace") or None
 
 
 def set_mode(path: Path, mode: int) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ import platformdirs
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import kind_without_modes
+from metaflow_anywhere.modes import WITHOUT_LINKS, kind_of_file_system, kind_without_modes
 
 APPLICATION = "metaflow-anywhere"
 SECTION = "anywhere"  # the key in invoke.yaml below which our settings stand
@@ -341,6 +342,17 @@ def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tu
     return values["state_dir"] / "stacks" / stack_id / "pgdata", why
 
 
+def _default_datastore(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
+    """Inside root, unless that is on a drive without links, by which the client finds its cards again."""
+    inside: Path = values["root"] / "datastore"
+    kind = kind_of_file_system(inside)
+    if kind not in WITHOUT_LINKS or (inside / ".metaflow" / "mf.cards").is_symlink() or shutil.which("rsync") is None:
+        return inside, ""
+    stack_id = hashlib.sha256(os.fsencode(values["root"].resolve())).hexdigest()[:8]
+    why = f"{values['root']} is on {kind}, which has no links; it is copied there"
+    return values["state_dir"] / "stacks" / stack_id / "datastore", why
+
+
 def _default_user(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[str, str]:
     for name in ("SUDO_USER", "USERNAME", "USER"):
         if environ.get(name) and environ[name] != "root":
@@ -360,7 +372,7 @@ DEFAULTS: Mapping[str, Default] = {
     "ui_open_cards": _always(False),
     "state_dir": _default_state,
     "pgdata_dir": _default_pgdata,
-    "datastore_dir": lambda values, environ: (values["root"] / "datastore", ""),
+    "datastore_dir": _default_datastore,
     "expose_inner": _always(False),
     "metadata_port": _always(8888),
     "ui_metadata_port": _always(8083),

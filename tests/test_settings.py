@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,8 @@ def test_a_database_is_not_put_on_a_drive_without_owners(kind: str, tmp_path: Pa
     environ = {"MF_ROOT": "/media/My Drive/root", "MF_STATE_DIR": "/s"}
     assert resolve(environ=environ).pgdata_dir.is_relative_to("/s")
     assert kind in resolve(environ=environ).origins["pgdata_dir"]
+    found = resolve(environ=environ)
+    assert found.datastore_dir.is_relative_to("/s") == (shutil.which("rsync") is not None)  # cards need links
     assert resolve(environ={**environ, "MF_ROOT": "/media/My Drivers"}).pgdata_dir == Path("/media/My Drivers/pgdata")
 
 
