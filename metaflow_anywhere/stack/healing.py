@@ -47,17 +47,20 @@ def read_healing(path: Path) -> Healing | None:
     """What ``path`` says; None if there is nothing."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         found = json.loads(path.read_text())
-        return Healing(found["beat"], [Restart(**one) for one in found["restarts"]])
+        return Healing(path.stat().st_mtime, [Restart(**one) for one in found["restarts"]])
     return None
 
 
 def write_healing(path: Path, healing: Healing) -> None:
-    """Replace what ``path`` says; a full disk is no reason to stop watching."""
+    """Replace what ``path`` says, whose time is the beat. A full disk is no reason to look gone: it takes a new time."""
     healing.beat = time.time()
     del healing.restarts[:-MOST_RESTARTS]
     half = path.with_name(f".{path.name}.new")
-    with contextlib.suppress(OSError):
+    try:
         half.unlink(missing_ok=True)
         with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(asdict(healing), file)
         half.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.utime(path)

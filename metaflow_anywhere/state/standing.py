@@ -14,6 +14,8 @@ from typing import Any
 
 HEARTBEAT_SECONDS = 2.0
 DEAD_SECONDS = 15.0  # a file that was not touched for so long has no living writer
+ROOM_BYTES = 4096  # the file's size, so that it can be written over where a full disk takes no new one
+READ_ATTEMPTS = 3  # a file that is written over may be met half way
 LATE_SECONDS = 5.0  # log that waits longer than this is "behind"
 RATE_SECONDS = 60.0
 WELL = ("current",)
@@ -55,8 +57,12 @@ class Standing:
 
 def read_standing(path: Path) -> Standing | None:
     """What ``path`` says; None if there is nothing."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return Standing(**json.loads(path.read_text()))
+    for _ in range(READ_ATTEMPTS):
+        with contextlib.suppress(ValueError, TypeError):
+            try:
+                return Standing(**json.loads(path.read_text()))
+            except OSError:
+                return None
     return None
 
 
@@ -105,7 +111,14 @@ class Reporter:
 
     def _write(self, now: float) -> None:
         self.standing.beat = self._written = now
+        text = json.dumps(asdict(self.standing)).ljust(ROOM_BYTES).encode()
         half = self.path.with_name(f".{self.path.name}.new")
         with contextlib.suppress(OSError):  # a full local disk must not stop the mirror
-            half.write_text(json.dumps(asdict(self.standing)))
-            half.replace(self.path)
+            try:
+                half.write_bytes(text)
+                half.replace(self.path)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    half.unlink()
+                with self.path.open("r+b") as file:  # what is there already needs no more room
+                    file.write(text)
