@@ -52,7 +52,7 @@ def read_healing(path: Path) -> Healing | None:
 
 
 def write_healing(path: Path, healing: Healing) -> None:
-    """Replace what ``path`` says, whose time is the beat. A full disk is no reason to look gone: it takes a new time."""
+    """Replace what ``path`` says; its time is the beat, which a full disk takes too."""
     healing.beat = time.time()
     del healing.restarts[:-MOST_RESTARTS]
     half = path.with_name(f".{path.name}.new")
