@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,13 +36,15 @@ def remember_typed(before: Sequence[str], options: Iterable[tuple[str, str]], ar
     _typed = Typed(own_name(argv[0]), tuple(before), tuple(options), tuple(argv[1:]))
 
 
-def command(verb: str, *arguments: str, after: str = "", **options: object) -> str:
+def command(verb: str, *arguments: str, after: str = "", without: str = "", **options: object) -> str:
     """The command line of ``verb``, ready to be pasted; ``options`` win over those that were typed.
 
-    ``arguments`` are values and are quoted; ``after`` is added as it is, behind ``--``.
+    ``arguments`` are values and are quoted; ``after`` is added as it is, behind ``--``. ``without`` is an option that
+    is not repeated, since it is what is wrong.
     """
     replaced = {name.replace("_", "-"): str(value) for name, value in options.items()}
-    kept = [(name, value) for name, value in _typed.options if not _replaced(name, value, replaced)]
+    dropped = {*replaced, without.replace("_", "-")}
+    kept = [(name, value) for name, value in _typed.options if not _names(name, value, dropped)]
     words = [*_typed.before, verb, *arguments]
     for name, value in [*replaced.items(), *kept]:
         words += [f"--{name}"] if value == "True" else [f"--{name}", value]
@@ -73,7 +75,7 @@ def _shortest(program: Path) -> str:
     return str(program) if relative.startswith("..") else relative
 
 
-def _replaced(name: str, value: str, by: Mapping[str, str]) -> bool:
-    """Whether an option that was typed is one of ``by``, be it written with ``--set``."""
+def _names(name: str, value: str, options: Collection[str]) -> bool:
+    """Whether an option that was typed is one of ``options``, be it written with ``--set``."""
     setting = value.partition("=")[0].replace("_", "-") if name == "set" else name
-    return setting in by
+    return setting in options

@@ -7,7 +7,6 @@ project), the environment, a file given by ``invoke -f``, the command line.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import importlib.util
 import os
@@ -25,6 +24,7 @@ from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import WITHOUT_LINKS, kind_of_file_system, kind_without_modes
+from metaflow_anywhere.spelling import closest
 
 APPLICATION = "metaflow-anywhere"
 SECTION = "anywhere"  # the key in invoke.yaml below which our settings stand
@@ -264,9 +264,11 @@ def resolve(
 def _parsed(name: str, value: Any, origin: str) -> Any:
     found = {one.name: one for one in _fields()}
     if name not in found:
-        close = difflib.get_close_matches(name, found, n=1)
-        hint = f"did you mean {close[0]}?" if close else "settings are: " + ", ".join(found)
-        raise SettingsError(f"unknown setting '{name}'", why=f"it comes from {origin}; {hint}", run=command("settings"))
+        close = closest(name, found)
+        hint = f"did you mean {close}?" if close else "settings are: " + ", ".join(found)
+        raise SettingsError(
+            f"unknown setting '{name}'", why=f"it comes from {origin}; {hint}", run=command("settings", without=name)
+        )
     try:
         return found[name].metadata["parse"](value)
     except ValueError as error:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
+from typing import TextIO
 
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}  # of ECMA-48's SGR
 HANDLER = "metaflow-anywhere"
 NEAR = {
     "✓": "+", "✗": "x", "·": ".", "…": "...", "→": "->", "←": "<-", "↔": "<->", "×": "x", "–": "-", "—": "-",
@@ -31,4 +34,11 @@ def _near(error: UnicodeError) -> tuple[str | bytes, int]:
     return NEAR.get(character, "?"), error.start + 1
 
 
-__all__ = ["replace_what_cannot_be_shown"]
+def styled(text: str, style: str, stream: TextIO) -> str:
+    """``text`` in ``style`` (words of STYLES) where ``stream`` is a terminal that shows it; else as it is."""
+    if not style or not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{';'.join(STYLES[word] for word in style.split())}m{text}\x1b[0m"
+
+
+__all__ = ["replace_what_cannot_be_shown", "styled"]

@@ -11,9 +11,10 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke import Context, Task
+from invoke import Config, Context, Task
 
 from metaflow_anywhere.graph.face import OptionalPositional
 from metaflow_anywhere.graph.tasks import Goal, StageTask
@@ -32,6 +33,9 @@ OPTIONS = {
     "set": "any other setting, as name=value; may be given several times",
 }
 FLAGS = ("expose_inner",)  # options without a value
+
+
+FILES = ("system", "user", "project")  # Invoke's levels of configuration files
 
 
 def stage(*, needs: Sequence[StageTask] = (), **keywords: Any) -> Callable[[Callable[..., Stage]], StageTask]:
@@ -139,10 +143,23 @@ def given_by(c: Context, given: Mapping[str, Any]) -> tuple[list[Layer], dict[st
     for pair in given.get("set") or []:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise SettingsError(f"--set {pair}: a setting is given as name=value", run=command("settings"))
+            raise SettingsError(
+                f"--set {pair}: a setting is given as name=value", run=command("settings", without=pair)
+            )
         options[name.replace("-", "_")] = value
-    files, late = (_layers(c.config, names) for names in (("system", "user", "project"), ("runtime",)))
-    return files, options, late
+    files, late = (_layers(c.config, names) for names in (FILES, ("runtime",)))
+    return [*_layers_of_invoke(c.config), *files], options, late
+
+
+def _layers_of_invoke(config: Config) -> list[Layer]:
+    """Fabric reads files of its own names only; a stack is described in Invoke's, and is the same one under ``fab``."""
+    if config.prefix == Config.prefix:
+        return []
+    folder = getattr(config, "_project_prefix", None)
+    plain = Config(project_location=Path(folder) if folder else None, lazy=True)
+    plain.load_base_conf_files()
+    plain.load_project()
+    return _layers(plain, FILES)
 
 
 def _layers(config: Any, names: Sequence[str]) -> list[Layer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import os
+import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from invoke import Exit
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.spelling import closest
 from tasks.common import goal, verb
 from tasks.database import init_schema, restore_snapshot, start_db
 from tasks.edge import proxy, tunnel
@@ -34,30 +36,24 @@ if TYPE_CHECKING:
 @goal(needs=STAGES, help=PLAN_HELP)
 def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Bring the whole stack up; leave alone what is up already."""
-    from rich.console import Console
-
     from metaflow_anywhere.graph import Progress
     from metaflow_anywhere.stack import profile, watchdog
+    from metaflow_anywhere.terminal import styled
 
     stack.remember()
-    console = Console(highlight=False)
-    watchdog.keep(stack, Progress(console.print))
+    watchdog.keep(stack, Progress(print))
     for path in profile.refresh(stack.settings, os.environ):
-        console.print(f"{path} says now how to reach the stack", markup=False, soft_wrap=True)
-    console.print(
-        f"\n[bold green]up[/]  {stack.settings.ui_ext_url}/     state in {stack.settings.root}", soft_wrap=True
-    )
-    to_run = command("run", after="python my_flow.py run")
-    console.print(f"next: {command('hello')}   or   {to_run}", markup=False, soft_wrap=True)
-    console.print(f"to stop: {command('down')}", markup=False, soft_wrap=True)
+        print(f"{path} says now how to reach the stack")
+    word = styled("up", "bold green", sys.stdout)
+    print(f"\n{word}  {stack.settings.ui_ext_url}/     state in {stack.settings.root}")
+    print(f"next: {command('hello')}   or   {command('run', after='python my_flow.py run')}")
+    print(f"to stop: {command('down')}")
 
 
 @goal(undoes=STAGES, help=PLAN_HELP)
 def down(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     """Stop the whole stack; nothing is lost."""
-    from rich.console import Console
-
-    Console(highlight=False).print(f"\ndown; everything is kept in {stack.settings.root}", soft_wrap=True)
+    print(f"\ndown; everything is kept in {stack.settings.root}")
 
 
 @verb(positional=["program"], help={"program": "database, service, ui, proxy or sync; all of them if left out"})
@@ -121,9 +117,11 @@ def logs(stack: Stack, program: str = "", follow: bool = False, n: int = 40) -> 
     if program:
         names = [path.stem for path in found]
         if program not in names:
+            close = closest(program, names)
             raise AnywhereError(
-                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}", run=command("up")
-            )
+                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}",
+                run=command("logs", close) if close else command("logs") if names else command("up"),
+            )  # fmt: skip
         found = [folder / f"{program}.log"]
     if not found:
         raise AnywhereError("no logs yet", why=f"nothing in {folder}", run=command("up"))
@@ -152,5 +150,7 @@ def known_program(name: str) -> str:
     from metaflow_anywhere.stack.questions import QUESTIONS
 
     if name not in QUESTIONS:
-        raise AnywhereError(f"no program '{name}'", why=f"there are: {', '.join(QUESTIONS)}")
+        close = closest(name, QUESTIONS)
+        why = f"there are: {', '.join(QUESTIONS)}"
+        raise AnywhereError(f"no program '{name}'", why=why, run=command("restart", close) if close else "")
     return name

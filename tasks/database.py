@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.hints import command
 from tasks.common import stage, verb
 from tasks.prepare import pull_images
 
@@ -30,13 +29,17 @@ def restore_snapshot(
     stack: Stack, at: str = "", snapshot: str = "", from_: str = "", replace: bool = False, dry_run: bool = False
 ) -> Stage:
     """Stage: the database, from the mirror if none is here."""
-    from metaflow_anywhere.stack import keeping, stages
+    from metaflow_anywhere.stack import stages
     from metaflow_anywhere.state.restore import Wanted
 
     wanted = None
     if at or from_ or snapshot:
         moment = stages.moment(at) if at else None
-        base = keeping.folder_of(stack, snapshot) if snapshot else None
+        base = None
+        if snapshot:
+            from metaflow_anywhere.stack import keeping
+
+            base = keeping.folder_of(stack, snapshot)
         wanted = Wanted(at=moment, base=base, source=stages.mirror_of(from_) if from_ else None)
     return stages.RestoreSnapshot(stack, wanted=wanted, replace=replace, dry_run=dry_run)
 
@@ -57,13 +60,15 @@ def start_db(stack: Stack) -> Stage:
     return stages.StartDatabase(stack)
 
 
-@verb()
-def psql(stack: Stack, remainder: str) -> None:
+@verb(help={"command": "run this and end, as psql's own -c"}, auto_shortflags=True)
+def psql(stack: Stack, remainder: str, command: str = "") -> None:
     """An SQL prompt on the database: invoke psql [-- OPTIONS]."""
+    from metaflow_anywhere import hints
+
     if not stack.supervisor.alive():
-        raise AnywhereError("the database is not running", run=command("start-db"))
+        raise AnywhereError("the database is not running", run=hints.command("start-db"))
     program = str(stack.programs_of_postgres.path("psql"))
-    words = [program, stack.conninfo(), *split_remainder(remainder)]
+    words = [program, stack.conninfo(), *(["-c", command] if command else []), *split_remainder(remainder)]
     os.execv(program, words)  # noqa: S606  # no shell is wanted
 
 

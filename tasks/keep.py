@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json as json_format
+import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from metaflow_anywhere.hints import command
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.hints import again, command
 from tasks.common import verb
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def snapshot(stack: Stack, name: str = "") -> None:
     from metaflow_anywhere.stack import keeping
 
     done = keeping.take(stack, name or None)
-    print(f"snapshot {done.name}: {done.rows:,} rows, {done.bytes / MIB:.1f} MB, in {stack.drive.root / done.folder}")
+    print(f"snapshot {done.name}: {done.rows:,} rows, {measured(done.bytes)}, in {stack.drive.root / done.folder}")
 
 
 @verb(help={"json": "for scripts"})
@@ -53,7 +55,7 @@ def snapshots(stack: Stack, json: bool = False) -> None:
         ago = f"{duration(time.time() - one.verified)} ago" if one.verified else "not yet"
         state = Text("damaged", style="bold red") if one.damage else Text(ago)
         minute = clock(one.time).rpartition(":")[0]
-        table.add_row(Text(one.name), minute, f"{one.bytes / MIB:.1f} MB", f"{one.rows:,}", Text(one.host), state)
+        table.add_row(Text(one.name), minute, f"{measured(one.bytes)}", f"{one.rows:,}", Text(one.host), state)
     console.print(table)
     for one in found:
         for damage in one.damage:
@@ -85,14 +87,16 @@ def snapshot_delete(stack: Stack, name: str) -> None:
     print(f"snapshot {done.name} of {clock(done.time)} is deleted")
 
 
-@verb(positional=["file"], help={"file": "what to write"})
-def export(stack: Stack, file: str) -> None:
+@verb(positional=["file"], help={"file": "what to write", "replace": "also over a file that is there"})
+def export(stack: Stack, file: str, replace: bool = False) -> None:
     """Write the database to one portable file."""
     from metaflow_anywhere.stack import keeping
 
     path = whole(file)
+    if path.exists() and not replace:
+        raise AnywhereError(f"{path} is there already", why="it is not overwritten unasked", run=again("--replace"))
     size = keeping.write_file(stack, path)
-    print(f"{path}: {size / MIB:.1f} MB; to bring it in elsewhere: invoke import {path.name}")
+    print(f"{path}: {measured(size)}; to bring it in elsewhere: invoke import {shlex.quote(path.name)}")
 
 
 @verb(
@@ -113,6 +117,11 @@ def import_(stack: Stack, file: str, replace: bool = False) -> None:
     console.print(f"{told} came in; next: {command('up')}")
     if done.aside:
         console.print(f"the database that was here is kept in {done.aside}", soft_wrap=True)
+
+
+def measured(size: int) -> str:
+    """A size as people say it."""
+    return f"{size / MIB:.1f} MB" if size >= MIB / 10 else f"{size / 1024:.1f} kB"
 
 
 def whole(file: str) -> Path:

@@ -1,24 +1,19 @@
-"""How a run, its summary and a plan look: live on a terminal, plain lines everywhere else."""
+"""How a run, its summary and a plan look in plain lines: in notebooks, pipes and CI, and after a live table."""
 
 from __future__ import annotations
 
 import os
-import time
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.live import Live
-from rich.markup import escape
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
+from typing import TextIO
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.stage import Finding, Outcome, State, Verdict
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.terminal import styled
 
 MARKS = {
     State.DONE: ("✓", "green"),
@@ -28,7 +23,6 @@ MARKS = {
     State.BLOCKED: ("·", "yellow"),
     State.INTERRUPTED: ("!", "yellow"),
 }
-REFRESHES_PER_SECOND = 12
 UNWATCHED_VARIABLES = ("JPY_PARENT_PID", "COLAB_RELEASE_TAG", "CI")  # Jupyter kernels, Colab, CI
 STATE_WIDTH = max(len(state.value) for state in State)
 
@@ -38,97 +32,72 @@ class PlainDisplay:
 
     live = False
 
-    def __init__(self, names: Sequence[str], console: Console) -> None:
-        self.names, self.console = list(names), console
+    def __init__(self, names: Sequence[str], paper: TextIO) -> None:
+        self.names, self.paper = list(names), paper
         self.width = max((len(name) for name in names), default=0)
         self.outcomes: dict[str, Outcome] = {}
+        self.remarks: list[tuple[str, str]] = []
 
     def started(self, name: str) -> None:
         """Nothing: most stages end at once, and a line for each would be noise."""
 
     def said(self, name: str, text: str) -> None:
         """Show what the stage says."""
-        self.console.print(f"  {name:<{self.width}}  {text}", markup=False, highlight=False, soft_wrap=True)
+        print(f"  {name:<{self.width}}  {text}", file=self.paper, flush=True)
+
+    def told(self, name: str, text: str) -> None:
+        """Keep what has to be read, for after the summary."""
+        self.remarks.append((name, text))
 
     def ended(self, outcome: Outcome) -> None:
         """Keep the outcome for the summary."""
         self.outcomes[outcome.name] = outcome
 
 
-class LiveDisplay(PlainDisplay):
-    """A table that changes in place."""
-
-    live = True
-
-    def __init__(self, names: Sequence[str], console: Console) -> None:
-        super().__init__(names, console)
-        self.saying: dict[str, str] = {}
-        self.began: dict[str, float] = {}
-        self.spinner = Spinner("dots", style="cyan")
-
-    def started(self, name: str) -> None:
-        """Show the stage as running."""
-        self.began[name] = time.monotonic()
-
-    def said(self, name: str, text: str) -> None:
-        """Show the newest thing said beside the stage."""
-        self.saying[name] = text
-
-    def __rich__(self) -> Table:
-        table = _grid()
-        for name in self.names:
-            if outcome := self.outcomes.get(name):
-                _row(table, outcome)
-            elif name in self.began:
-                seconds = f"{time.monotonic() - self.began[name]:.1f} s"
-                table.add_row(self.spinner, Text(name, style="bold"), "", seconds, Text(self.saying.get(name, "")))
-            else:
-                table.add_row("", Text(name, style="dim"), "", "", "")
-        return table
-
-
-def watched(console: Console, environ: Mapping[str, str]) -> bool:
+def watched(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether a person watches a real terminal: notebooks give their commands one, and show its control codes raw."""
-    return console.is_terminal and not any(environ.get(name) for name in UNWATCHED_VARIABLES)
+    return stream.isatty() and not any(environ.get(name) for name in UNWATCHED_VARIABLES)
 
 
 @contextmanager
 def display_for(names: Sequence[str]) -> Iterator[PlainDisplay]:
     """The display that fits where standard output goes."""
-    console = Console(highlight=False)
-    if not watched(console, os.environ):
-        yield PlainDisplay(names, console)
+    if not watched(sys.stdout, os.environ):
+        yield PlainDisplay(names, sys.stdout)
         return
-    display = LiveDisplay(names, console)
-    with Live(display, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=False):
+    from metaflow_anywhere.graph.live import live_display
+
+    with live_display(names) as display:
         yield display
 
 
 def closing(outcomes: Sequence[Outcome], display: PlainDisplay, *, next_command: str, interrupted: bool) -> None:
-    """The summary: each stage's state and seconds (a live table shows them already), then each failure in full."""
-    console = display.console
+    """The summary: each stage's state and seconds (a live table shows them already), then what has to be read."""
+    left_out = [outcome.name for outcome in outcomes if outcome.state is State.NOT_NEEDED]
     if not display.live:
         for outcome in outcomes:
-            console.print(_line(outcome, display.width), markup=False, soft_wrap=True)
-    errors = Console(stderr=True, highlight=False)
+            if outcome.name not in left_out:
+                print(_line(outcome, display.width), file=display.paper)
+    if left_out:
+        print(styled(f"- not needed: {', '.join(left_out)}", "dim", display.paper), file=display.paper)
+    for name, text in display.remarks:
+        print(f"  {name:<{display.width}}  {text}", file=display.paper)
+    display.paper.flush()
     for outcome in outcomes:
         if outcome.state is State.FAILED:
             error = outcome.error if isinstance(outcome.error, AnywhereError) else AnywhereError(outcome.detail)
             if not error.run:
                 error.run = f"{next_command}   (safe to repeat; or look first: {command('doctor')})"
-            errors.print()
+            print(file=sys.stderr)
             print_error(error, prefix=f"{outcome.name}: ")
     if interrupted:
-        errors.print(f"\ninterrupted; to go on where this stopped: {next_command}", soft_wrap=True)
+        print(f"\ninterrupted; to go on where this stopped: {next_command}", file=sys.stderr)
 
 
 def print_error(error: AnywhereError, *, prefix: str = "error: ") -> None:
     """What, why, which log, what to run: on standard error."""
-    errors = Console(stderr=True, highlight=False)
     first, *rest = error.lines()
-    errors.print(f"[bold red]✗ {escape(prefix + first)}[/]", soft_wrap=True)
-    for line in rest:
-        errors.print(line, markup=False, soft_wrap=True)
+    print(styled(f"✗ {prefix}{first}", "bold red", sys.stderr), *rest, sep="\n", file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -149,33 +118,17 @@ class Plan:
 
 def print_plan(plan: Plan) -> None:
     """One line a stage: its wave (members of one run at the same time), what would be done, and why."""
-    console = Console(highlight=False)
     width = max(len(name) for name in plan.graph)
     for number, wave in enumerate(plan.graph.waves(), 1):
         for name in wave:
             word, verdict = plan.word(name), plan.verdicts[name]
             style = {"run": "bold green", "stop": "bold yellow", "skip": "dim"}[word]
             why = verdict.why if verdict.finding is Finding.NEEDED else f"{verdict.finding.value}: {verdict.why}"
-            line = Text.assemble(f"{number:>2}  {name:<{width}}  ", (f"{word:<4}", style), f"  {why}")
-            console.print(line, soft_wrap=True)
-    console.print("nothing was done (--plan); stages with the same number run at the same time")
-
-
-def _grid() -> Table:
-    table = Table.grid(padding=(0, 2))
-    for column in ({"width": 1}, {"no_wrap": True}, {"no_wrap": True}, {"justify": "right", "no_wrap": True}, {}):
-        table.add_column(**column)
-    return table
+            print(f"{number:>2}  {name:<{width}}  {styled(f'{word:<4}', style, sys.stdout)}  {why}")
+    print("nothing was done (--plan); stages with the same number run at the same time")
 
 
 def _line(outcome: Outcome, width: int) -> str:
     seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f} s"
     mark, word = MARKS[outcome.state][0], outcome.state.value
     return f"{mark} {outcome.name:<{width}}  {word:<{STATE_WIDTH}}  {seconds:>6}  {outcome.detail}".rstrip()
-
-
-def _row(table: Table, outcome: Outcome) -> None:
-    mark, style = MARKS[outcome.state]
-    seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f} s"
-    word = outcome.state.value
-    table.add_row(Text(mark, style=style), Text(outcome.name), Text(word, style=style), seconds, Text(outcome.detail))

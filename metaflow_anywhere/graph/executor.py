@@ -75,6 +75,8 @@ class GraphExecutor(Executor):
         down = isinstance(call.task, Goal) and bool(call.task.undoes)
         graph, stages = graph_of(tasks), self.bind(call, tasks)
         graph, act = (graph.reversed(), take_down) if down else (graph, bring_up)
+        for stage in () if down else stages.values():
+            stage.foresee()
         with display_for(list(graph)) as display:
             run = Run(graph, stages, act, display, parallel=not call.kwargs.get("serial"))
             outcomes = run()

@@ -1,17 +1,25 @@
-"""Two things of a command line that Invoke has no setting for; the only place where one of its methods is replaced.
+"""Things of a command line that Invoke has no setting for; the only place where one of its methods is replaced.
 
-* ``--list`` is sorted by name; stages have an order that says something.
+* ``--list`` is sorted by name; stages have an order that says something. Without a task, Invoke's options are printed.
 * A positional argument is always required; ``logs [program]`` is not.
+* What stands where a positional argument may is taken for it, be it ``--help`` or a misspelled option.
+* A file of settings that is no YAML ends in a traceback.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+from invoke import Exit
+from invoke.config import Config
 from invoke.parser import Argument
 from invoke.parser.parser import ParseMachine
 from invoke.program import Program
+from invoke.util import yaml
+
+from metaflow_anywhere.hints import own_name
 
 
 class OptionalPositional(Argument):
@@ -42,3 +50,57 @@ def allow_optional_positionals() -> None:
         original(self)
 
     ParseMachine.complete_context = complete_context  # type: ignore[method-assign]
+
+
+def list_without_a_task() -> None:
+    """Have a bare call print what can be run, not Invoke's own options."""
+
+    def no_tasks_given(self: Program) -> None:
+        name = own_name(sys.argv[0])
+        print(f"Usage: {name} VERB [--options]     {name} VERB --help tells of its options\n")
+        self.list_tasks()
+        raise Exit
+
+    Program.no_tasks_given = no_tasks_given  # type: ignore[method-assign]
+
+
+def keep_options_apart_from_values() -> None:
+    """Have the parser take no word that begins with a dash for a positional argument."""
+    original = ParseMachine.handle
+
+    def handle(self: ParseMachine, token: str) -> None:
+        context = self.context
+        awaits = context and context.missing_positional_args and not self.waiting_for_flag_value
+        if (
+            not awaits
+            or len(token) < 2
+            or not token.startswith("-")
+            or token in context.flags
+            or token in context.inverse_flags
+            or token.partition("=")[0] in context.flags
+        ):
+            original(self, token)
+        elif self.initial and token in self.initial.flags and self.initial.flags[token].name == "help":
+            self.initial.flags[token].value = context.name
+            for argument in context.missing_positional_args:
+                argument.value = ""  # nothing is run, so that nothing is missing
+        else:
+            self.error(f"No idea what {token!r} is! (a value that begins with a dash: ./{token})")
+
+    ParseMachine.handle = handle  # type: ignore[method-assign]
+
+
+def explain_bad_yaml() -> None:
+    """Have a file of settings that cannot be read end the program with the place of the mistake."""
+    original = Config._load_yaml
+
+    def load_yaml(self: Config, path: Any) -> Any:
+        try:
+            return original(self, path)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            why = getattr(error, "problem", None) or str(error)
+            raise Exit(f"✗ error: {path}{place} is not YAML\n  why: {why}\n  run: mend that line", code=1) from None
+
+    Config._load_yaml = Config._load_yml = load_yaml  # type: ignore[method-assign]

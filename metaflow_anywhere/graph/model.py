@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.spelling import closest
 
 
 class GraphError(AnywhereError):
@@ -27,10 +27,10 @@ class Graph:
         self.needs: dict[str, tuple[str, ...]] = {name: tuple(before) for name, before in needs.items()}
         for name, before in self.needs.items():
             for missing in (other for other in before if other not in self.needs):
-                close = difflib.get_close_matches(missing, self.needs, n=1)
+                close = closest(missing, self.needs)
                 raise GraphError(
                     f"stage {name} needs {missing}, which is not a stage",
-                    why=f"did you mean {close[0]}?" if close else "stages are: " + ", ".join(self.needs),
+                    why=f"did you mean {close}?" if close else "stages are: " + ", ".join(self.needs),
                 )
         try:
             graphlib.TopologicalSorter(self.needs).prepare()

@@ -24,10 +24,19 @@ class NotYet(Exception):
 
 
 class Progress:
-    """Given to a stage at work: ``say`` shows a sentence; ``stop`` is set when the user has had enough."""
+    """Given to a stage at work: ``say`` shows a sentence meanwhile, ``tell`` one that has to be read, at the end too.
 
-    def __init__(self, say: Callable[[str], None] | None = None, stop: threading.Event | None = None) -> None:
+    ``stop`` is set when the user has had enough.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None] | None = None,
+        stop: threading.Event | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self.say: Callable[[str], None] = say or (lambda text: None)
+        self.tell = tell or self.say
         self.stop = stop or threading.Event()
 
     def pause(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, cast
 
 from metaflow_anywhere.errors import AnywhereError
@@ -19,6 +20,7 @@ from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.progress import Progress, Stopped
 from metaflow_anywhere.graph.stage import Finding, Outcome, Stage, State
 
+CLOCK_GRAIN_SECONDS = 0.05  # of times of files, which lag behind the clock a little
 STOP_GRACE_SECONDS = 5.0  # after Ctrl-C: long enough for a polite end, short enough not to annoy
 
 Act = Callable[[Stage, Progress], tuple[State, str]]
@@ -29,6 +31,7 @@ class Display(Protocol):
 
     def started(self, name: str) -> None: ...
     def said(self, name: str, text: str) -> None: ...
+    def told(self, name: str, text: str) -> None: ...
     def ended(self, outcome: Outcome) -> None: ...
 
 
@@ -107,7 +110,10 @@ class Run:
         threading.Thread(target=self._work, args=(name,), name=name, daemon=True).start()
 
     def _work(self, name: str) -> None:
-        progress = Progress(lambda text: self._events.put(("said", name, text)), self._stop)
+        progress = Progress(
+            lambda text: self._events.put(("said", name, text)), self._stop,
+            lambda text: self._events.put(("told", name, text)),
+        )  # fmt: skip
         try:
             result: object = self.act(self.stages[name], progress)
         except BaseException as error:  # whatever it is, the run must hear of it
@@ -129,25 +135,37 @@ class Run:
         if kind == "said":
             self.display.said(name, str(content))
             return []
+        if kind == "told":
+            self.display.told(name, str(content))
+            return []
         self._end(self._outcome(name, content))
         return [name]
 
     def _outcome(self, name: str, result: object) -> Outcome:
         seconds = time.monotonic() - self._running[name][0]
         if isinstance(result, Stopped):
-            return Outcome(name, State.INTERRUPTED, "stopped by Ctrl-C", seconds)
+            return Outcome(name, State.INTERRUPTED, "interrupted; what it had started by then goes on", seconds)
         if isinstance(result, AnywhereError):
             if result.log is None:
-                result.log = self.stages[name].log
+                result.log = self._log(name)
             return Outcome(name, State.FAILED, str(result).splitlines()[0], seconds, result)
         if isinstance(result, BaseException):
             return Outcome(name, State.FAILED, f"{type(result).__name__}: {result}", seconds, _fault_of_ours(result))
         state, detail = cast("tuple[State, str]", result)
         return Outcome(name, state, detail, seconds)
 
+    def _log(self, name: str) -> Path | None:
+        """The stage's log, if anything was written to it since the stage began: an earlier start explains nothing."""
+        log = self.stages[name].log
+        began = time.time() - (time.monotonic() - self._running[name][0])
+        with contextlib.suppress(OSError):
+            if log is not None and log.stat().st_mtime >= began - CLOCK_GRAIN_SECONDS:
+                return log
+        return None
+
     def _too_late(self, name: str) -> Outcome:
         stage = self.stages[name]
-        error = AnywhereError(f"{name} is not ready after its time limit of {stage.limit:g} s", log=stage.log)
+        error = AnywhereError(f"{name} is not ready after its time limit of {stage.limit:g} s", log=self._log(name))
         return Outcome(name, State.FAILED, str(error), stage.limit, error)
 
     def _end(self, outcome: Outcome) -> None:
@@ -168,7 +186,7 @@ class Run:
         except KeyboardInterrupt:
             pass  # a second Ctrl-C: do not even wait
         for name in list(self._running):
-            self._end(Outcome(name, State.INTERRUPTED, "did not stop in time; it was left to itself"))
+            self._end(Outcome(name, State.INTERRUPTED, "not waited for any longer; what it had started goes on"))
         for name in self.graph:
             if name not in self.outcomes:
                 self._end(Outcome(name, State.BLOCKED, "interrupted before its turn"))

@@ -59,6 +59,9 @@ class Stage(Protocol):
         May do nothing, and may fail: whatever fails here is told when the stage's turn comes.
         """
 
+    def foresee(self) -> None:
+        """Raise AnywhereError where it is plain, before any stage works, that the work of this one cannot succeed."""
+
     def work(self, progress: Progress) -> str:
         """Make the promise true; returns the sentence that says what is there now. Safe to call again."""
 

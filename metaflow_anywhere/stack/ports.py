@@ -96,6 +96,17 @@ def require_free(port: int, whose: str, origin: str = "") -> None:
     )
 
 
+def listens(pid: int | None, port: int) -> bool:
+    """Whether it is the process ``pid`` that listens on ``port``."""
+    if is_free(port):
+        return False
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.pid == pid and one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
+                return True
+    return False
+
+
 def holder_of(port: int) -> str | None:
     """The program that listens on loopback ``port``, as far as we may know it."""
     with contextlib.suppress(psutil.Error):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.healing import read_healing
@@ -18,7 +15,10 @@ from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status import UNSUPERVISED, ProgramStatus
 from metaflow_anywhere.state.recovery import clock
 from metaflow_anywhere.state.standing import Standing, read_standing
+from metaflow_anywhere.terminal import styled
 
+HEAD = ("program", "state", "address", "pid", "memory", "uptime", "answer")
+RIGHT = HEAD[3:]
 STYLES = {"up": "green", "down": "dim", "restarting": "yellow"}
 ENDED = ("stopped", "fenced")
 MIB = 1024 * 1024
@@ -26,57 +26,47 @@ MIB = 1024 * 1024
 
 def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
     """Print one line a program, then where the state is and what to do next."""
-    console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("program", "state", "address"):
-        table.add_column(name, no_wrap=True)
-    for name in ("pid", "memory", "uptime", "answer"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
-        table.add_row(
-            one.program,
-            Text(one.state, style=STYLES.get(one.state, "bold red")),
-            _short(stack, one.address),
-            "" if one.pid is None else str(one.pid),
-            "" if one.memory is None else f"{one.memory / MIB:.0f} MB",
-            "" if one.uptime is None else duration(one.uptime),
-            "" if one.answer_ms is None else f"{one.answer_ms:.0f} ms",
-        )
-    console.print(table)
+    rows = [HEAD, *(_row(stack, one) for one in found)]
+    widths = [max(len(row[number]) for row in rows) for number in range(len(HEAD))]
+    for number, row in enumerate(rows):
+        sides = [">" if name in RIGHT else "<" for name in HEAD]
+        cells = [f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)]
+        if number:
+            cells[1] = styled(cells[1], STYLES.get(row[1], "bold red"), sys.stdout)
+        print("  ".join(cells).rstrip())
     if any(one.pid for one in found):
-        console.print(f"sockets are in {stack.sockets}", markup=False, soft_wrap=True)
+        print(f"sockets are in {stack.sockets}")
     for one in found:
         if one.detail and (not one.healthy or "watchdog" in one.detail):
-            console.print(f"{one.program}: {one.detail}", markup=False, soft_wrap=True)
+            print(f"{one.program}: {one.detail}")
     if standing := read_standing(stack.standing_file):
-        show_mirror(console, standing, stack.drive.root)
+        show_mirror(standing, stack.drive.root)
     healing = read_healing(stack.healing_file)
     if healing and not healing.alive and any(one.pid for one in found):
-        console.print(
-            f"watchdog: no sign of it for {duration(time.time() - healing.beat)}; to mend it: {command('up')}"
-        )
+        print(f"watchdog: no sign of it for {duration(time.time() - healing.beat)}; to mend it: {command('up')}")
     total = sum(one.memory or 0 for one in found)
     if all(one.healthy for one in found):
-        console.print(
-            f"\n{stack.settings.ui_ext_url}/   {total / MIB:.0f} MB in all   state in {stack.settings.root}",
-            markup=False,
-            soft_wrap=True,
-        )
+        print(f"\n{stack.settings.ui_ext_url}/   {total / MIB:.0f} MB in all   state in {stack.settings.root}")
     elif any(one.state == UNSUPERVISED for one in found):
-        console.print(
-            f"\nthe supervisor is gone, and what it left runs on; to have it looked after again: {command('up')}",
-            markup=False,
-            soft_wrap=True,
-        )
+        print(f"\nthe supervisor is gone, and what it left runs on; to have it looked after again: {command('up')}")
     elif any(one.pid for one in found):
-        console.print(
-            f"\nnot healthy; to mend it: {command('up')}   to look closer: {command('doctor')}, {command('logs')}",
-            markup=False,
-            soft_wrap=True,
-        )
+        print(f"\nnot healthy; to mend it: {command('up')}   to look closer: {command('doctor')}, {command('logs')}")
     else:
         down = f"\nthe stack of {stack.settings.root} is down; to bring it up: {command('up')}"
-        console.print(down, markup=False, soft_wrap=True)
+        print(down)
+
+
+def _row(stack: Stack, one: ProgramStatus) -> Sequence[str]:
+    """The cells of one program, as in HEAD."""
+    return (
+        one.program,
+        one.state,
+        _short(stack, one.address),
+        "" if one.pid is None else str(one.pid),
+        "" if one.memory is None else f"{one.memory / MIB:.0f} MB",
+        "" if one.uptime is None else duration(one.uptime),
+        "" if one.answer_ms is None else f"{one.answer_ms:.0f} ms",
+    )
 
 
 def _short(stack: Stack, address: str) -> str:
@@ -84,11 +74,11 @@ def _short(stack: Stack, address: str) -> str:
     return address.rpartition("/")[2] if address.startswith(str(stack.sockets)) else address
 
 
-def show_mirror(console: Console, standing: Standing, folder: Path) -> None:
+def show_mirror(standing: Standing, folder: Path) -> None:
     """What of the state is saved in ``folder``, and since when it is not if it is not; a line on each thing."""
-    console.print()
+    print()
     for name, text in mirror_lines(standing, folder):
-        console.print(f"{name:<8}{text}", markup=False, soft_wrap=True)
+        print(f"{name:<8}{text}")
 
 
 def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
@@ -103,7 +93,10 @@ def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
         yield "mirror", trouble(standing)
     if gone or standing.state != "current":
         waits = f"; {standing.behind_bytes / MIB:.1f} MB of log wait on this machine" if standing.behind_bytes else ""
-        yield "", f"last commit {saved(standing)}{waits}" if standing.last_saved else f"no commit saved yet{waits}"
+        yield (
+            "",
+            f"last commit {saved(standing)}{waits}" if standing.last_saved else f"no commit since it started{waits}",
+        )
     if base := standing.newest_base:
         yield "base", f"verified {clock(base['time'])}, {base['bytes'] / MIB:.1f} MB"
     else:
@@ -112,8 +105,8 @@ def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
         yield from files_lines(standing.files)
     yield (
         "lease",
-        f"incarnation {standing.incarnation} of {standing.host}"
-        + (", which has lost it" if standing.state == "fenced" else ""),
+        f"{standing.host} may write to this mirror (incarnation {standing.incarnation})"
+        + (", but has lost that" if standing.state == "fenced" else ""),
     )
 
 

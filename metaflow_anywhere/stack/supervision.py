@@ -287,11 +287,12 @@ class Supervisor:
         """One at a time, whether stages of one run or two commands at once."""
         try:
             (self.folder / FOLDER).mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (self.folder / "lock").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
+            file = (self.folder / "lock").open("w")
         except OSError as error:
             raise AnywhereError("the stack's own folder cannot be written", why=reason(error)) from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 class _SocketTransport(xmlrpc.client.Transport):

@@ -29,6 +29,9 @@ class FakeStage:
         self.diary.append(f"check {self.name}")
         return self.finds
 
+    def foresee(self) -> None:
+        """Nothing is known beforehand."""
+
     def begin(self) -> None:
         self.begins()
 
@@ -52,6 +55,10 @@ class FakeDisplay:
 
     def said(self, name: str, text: str) -> None:
         self.lines.append(f"{name}: {text}")
+
+    def told(self, name: str, text: str) -> None:
+        """The same for what has to be read."""
+        self.said(name, text)
 
     def ended(self, outcome: Outcome) -> None:
         self.lines.append(f"ended {outcome.name} {outcome.state.name}")

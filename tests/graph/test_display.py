@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph.display import LiveDisplay, PlainDisplay, closing, print_error, watched
+from metaflow_anywhere.graph.display import PlainDisplay, closing, print_error, watched
+from metaflow_anywhere.graph.live import LiveDisplay
 from metaflow_anywhere.graph.stage import Outcome, State
 
 OUTCOMES = [
@@ -21,7 +22,7 @@ OUTCOMES = [
 
 def plain() -> tuple[PlainDisplay, io.StringIO]:
     paper = io.StringIO()
-    return PlainDisplay(["first", "second", "third"], Console(file=paper, width=60)), paper
+    return PlainDisplay(["first", "second", "third"], paper), paper
 
 
 def test_plain_lines_hold_state_seconds_and_detail_however_narrow_the_page_is() -> None:
@@ -32,6 +33,17 @@ def test_plain_lines_hold_state_seconds_and_detail_however_narrow_the_page_is() 
         "✗ second  failed        1.3 s  no space",
         "· third   not run              needs second",
     ]
+
+
+def test_what_is_not_needed_is_one_line_and_what_has_to_be_read_comes_last() -> None:
+    display, paper = plain()
+    display.told("first", "two commits are missing")
+    ends = [
+        Outcome("first", State.DONE, "restored", 2),
+        *(Outcome(n, State.NOT_NEEDED, "") for n in ("second", "third")),
+    ]
+    closing(ends, display, next_command="invoke up", interrupted=False)
+    assert paper.getvalue().splitlines()[1:] == ["- not needed: second, third", "  first   two commits are missing"]
 
 
 def test_each_failure_is_told_in_full_with_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +62,7 @@ def test_an_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_live_table_has_a_row_for_every_stage_from_the_start() -> None:
-    display = LiveDisplay(["first", "second"], Console(file=io.StringIO(), force_terminal=True))
+    display = LiveDisplay(["first", "second"])
     display.started("first")
     display.said("first", "half way")
     display.ended(OUTCOMES[1])
@@ -63,10 +75,13 @@ def test_a_live_table_has_a_row_for_every_stage_from_the_start() -> None:
 
 @pytest.mark.parametrize("variable", ["JPY_PARENT_PID", "COLAB_RELEASE_TAG", "CI"])
 def test_a_notebooks_terminal_is_not_watched(variable: str) -> None:
-    terminal = Console(file=io.StringIO(), force_terminal=True)
-    assert watched(terminal, {})
-    assert not watched(terminal, {variable: "1"})
-    assert not watched(Console(file=io.StringIO()), {})
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert watched(Terminal(), {})
+    assert not watched(Terminal(), {variable: "1"})
+    assert not watched(io.StringIO(), {})
 
 
 def test_the_log_of_an_error_is_quoted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import threading
 from pathlib import Path
 from typing import NoReturn
@@ -151,12 +152,28 @@ def test_waiting_for_what_never_becomes_ready_tells_the_last_reason_and_the_log(
 
 
 def test_a_failure_without_a_log_is_shown_with_its_stages_log(diary: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+
     def fail(progress: Progress) -> NoReturn:
+        log.write_text("why it broke")
         raise AnywhereError("broke")
 
-    error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=tmp_path / "a.log")}).outcomes["a"].error
+    error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=log)}).outcomes["a"].error
     assert isinstance(error, AnywhereError)
-    assert error.log == tmp_path / "a.log"
+    assert error.log == log
+
+
+def test_the_log_of_an_earlier_start_explains_nothing(diary: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("of yesterday")
+    os.utime(log, (0, 0))
+
+    def fail(progress: Progress) -> NoReturn:
+        raise AnywhereError("no room")
+
+    error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=log)}).outcomes["a"].error
+    assert isinstance(error, AnywhereError)
+    assert error.log is None
 
 
 def test_ctrl_c_stops_what_runs_and_accounts_for_every_stage(diary: list[str]) -> None:

@@ -46,7 +46,7 @@ def test_a_mirror_that_is_well() -> None:
     assert "mirror  saved 4 s ago" in text
     assert "64 files, 0.12 MB in the last minute" in text
     assert re.search(r"base    verified \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, 4.6 MB", text)
-    assert "lease   incarnation 3 of vm" in text
+    assert "lease   vm may write to this mirror (incarnation 3)" in text
     assert all(len(line) <= COLUMNS + len(str(FOLDER)) for line in text.splitlines())
 
 
@@ -59,7 +59,7 @@ def test_a_mirror_that_is_degraded_says_since_when_why_and_what_waits() -> None:
 def test_a_mirror_that_was_taken_over_says_by_whom() -> None:
     text = told(state="fenced", problem="other has taken over (incarnation 4)", beat=0.0)
     assert "taken over 3 min 20 s ago: other has taken over (incarnation 4)" in text
-    assert "incarnation 3 of vm, which has lost it" in text
+    assert "vm may write to this mirror (incarnation 3), but has lost that" in text
 
 
 def test_a_mirror_whose_program_is_gone_is_not_said_to_be_current() -> None:

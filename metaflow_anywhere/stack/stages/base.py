@@ -36,6 +36,9 @@ class StackStage:
     def begin(self) -> None:
         """Nothing that could begin early."""
 
+    def foresee(self) -> None:
+        """Nothing is known beforehand."""
+
     def work(self, progress: Progress) -> str:
         """Each stage works for itself."""
         raise NotImplementedError

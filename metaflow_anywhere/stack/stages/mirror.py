@@ -71,7 +71,7 @@ class RestoreSnapshot(StackStage):
             try:
                 if self.dry_run:
                     for line in plan(self.stack.drive, wanted):
-                        progress.say(line)
+                        progress.tell(line)
                     return "nothing was changed"
                 self._require_room(progress)
                 if not self.wanted and not self.replace and not self._situation().wants_restore:
@@ -80,7 +80,7 @@ class RestoreSnapshot(StackStage):
             except DriveError as error:
                 raise AnywhereError("the mirror cannot be read", why=str(error), run=command("doctor")) from error
         for line in report.lines[1:]:
-            progress.say(line)
+            progress.tell(line)
         return report.summary
 
     def _require_room(self, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
-from metaflow_anywhere.stack.ports import require_free
+from metaflow_anywhere.stack.ports import listens, require_free
 from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
@@ -53,12 +53,15 @@ class StartProxy(ProgramStage):
         """Caddy."""
         return self.stack.proxy_program()
 
+    def foresee(self) -> None:
+        """The port must be free, unless this stack's own proxy has it."""
+        info, settings = self.stack.supervisor.info(self.program_name), self.stack.settings
+        if info is None or not info.running or not listens(info.pid, settings.port):
+            require_free(settings.port, "proxy, setting port", settings.origins["port"])
+
     def prepare(self, progress: Progress) -> None:
         """Write the configuration; make sure that the port is nobody else's."""
-        info = self.stack.supervisor.info(self.program_name)
-        if info is None or not info.running:
-            settings = self.stack.settings
-            require_free(settings.port, "proxy, setting port", settings.origins["port"])
+        self.foresee()
         page = self.stack.folder / PAGES.name
         make_folder(page, PRIVATE_FOLDER)
         for file in PAGES.iterdir():
