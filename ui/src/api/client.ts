@@ -89,16 +89,16 @@ export async function everyPage<T>(
 }
 
 export async function json(path: string, query?: Query, signal?: AbortSignal): Promise<unknown> {
-  return readWith(JSON.parse, path, query, signal);
+  return readWith<unknown>(JSON.parse, path, query, signal);
 }
 
 /** What `parse` makes of an answer's text. */
-export async function readWith(
-  parse: (text: string) => unknown,
+export async function readWith<T>(
+  parse: (text: string) => T,
   path: string,
   query?: Query,
   signal?: AbortSignal,
-): Promise<unknown> {
+): Promise<T> {
   const response = await send(apiAddress() + withQuery(path, query), signal ? { signal } : {});
   const text = await response.text();
   try {

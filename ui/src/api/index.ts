@@ -1,6 +1,5 @@
 export * from "./types";
 export { ApiError, asApiError, at, everyPage, withQuery, type Page, type Query } from "./client";
-export { exactText } from "./exact";
 export { filterValue, joinValues, splitValues } from "./filterValues";
 export { basePath, liveAddress, metadataServiceAddress, setting } from "./places";
 export { check, generation, reachable, serverNow, stale } from "./reach";

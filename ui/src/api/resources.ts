@@ -1,7 +1,6 @@
 /** The questions that views ask, by name. */
 
 import { at, everyPage, json, list, one, readWith, send, withQuery, type Page, type Query } from "./client";
-import { parseExact } from "./exact";
 import { filterValue } from "./filterValues";
 import { apiAddress, liveSearchAddress, metadataServiceAddress } from "./places";
 import type {
@@ -30,9 +29,10 @@ export const fetchRuns = (query: Query, signal?: AbortSignal): Promise<Page<UIRu
 export const fetchRun = (flow: string, run: string, signal?: AbortSignal): Promise<UIRun> =>
   one(runPath(flow, run), {}, signal);
 
-/** Their numbers are exact: `exactText` writes them. */
-export const fetchParameters = async (flow: string, run: string, signal?: AbortSignal): Promise<Parameters> =>
-  ((await readWith(parseExact, `${runPath(flow, run)}/parameters`, {}, signal)) as { data: Parameters }).data;
+export const fetchParameters = async (flow: string, run: string, signal?: AbortSignal): Promise<Parameters> => {
+  const { readParameters } = await import("./exact");
+  return readWith(readParameters, `${runPath(flow, run)}/parameters`, {}, signal);
+};
 
 export const fetchDag = (flow: string, run: string, signal?: AbortSignal): Promise<Dag> =>
   one(`${runPath(flow, run)}/dag`, {}, signal);
@@ -57,6 +57,10 @@ export const fetchTasks = (
     signal,
     onPage,
   );
+
+/** All attempts of the tasks with these ids. */
+export const fetchTheseTasks = (flow: string, run: string, ids: readonly number[], signal?: AbortSignal): Promise<UITask[]> =>
+  everyPage(`${runPath(flow, run)}/tasks`, { task_id: ids.join(","), _limit: LARGEST_PAGE, postprocess: false }, signal);
 
 export const fetchRunMetadata = (flow: string, run: string, query: Query, signal?: AbortSignal): Promise<Page<UIMetadata>> =>
   list(`${runPath(flow, run)}/metadata`, { _limit: LARGEST_PAGE, ...query }, signal);

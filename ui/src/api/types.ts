@@ -164,7 +164,14 @@ export interface CardData {
   data?: unknown;
 }
 
-export type Parameters = Record<string, { value: unknown }>;
+/** A parameter's value as it is shown in full, on one line, and as what decides whether two are the same. */
+export interface Parameter {
+  text: string;
+  line: string;
+  same: string;
+}
+
+export type Parameters = Record<string, Parameter>;
 
 export interface Notification {
   id: string;

@@ -5,6 +5,8 @@ import { artifactCells, parameterCells, readNames, rowsOf, writeNames } from "./
 
 const first = { flow: "F", run: "1" };
 
+const parameter = (value: unknown) => ({ text: String(value), line: String(value), same: JSON.stringify(value) });
+
 describe("the runs in the address", () => {
   it("come in the order given, each once, the first being the one whose page it is", () => {
     expect(readNames(first, "F/2,F/1,G/argo-x,F/2").map(({ run }) => run)).toEqual(["1", "2", "argo-x"]);
@@ -20,8 +22,8 @@ describe("the runs in the address", () => {
 describe("rows", () => {
   it("exist for every name of any run, and differ where values do or one is missing", () => {
     const rows = rowsOf([
-      parameterCells({ rate: { value: 0.1 }, same: { value: [1, 2] } }),
-      parameterCells({ rate: { value: 0.2 }, same: { value: [1, 2] }, added: { value: null } }),
+      parameterCells({ rate: parameter(0.1), same: parameter([1, 2]) }),
+      parameterCells({ rate: parameter(0.2), same: parameter([1, 2]), added: parameter(null) }),
     ]);
     expect(rows.map(({ label, differs }) => [label, differs])).toEqual([
       ["rate", true],
@@ -31,11 +33,11 @@ describe("rows", () => {
   });
 
   it("say nothing of a run that could not be read", () => {
-    expect(rowsOf([parameterCells({ a: { value: 1 } }), undefined])[0]?.differs).toBe(false);
+    expect(rowsOf([parameterCells({ a: parameter(1) }), undefined])[0]?.differs).toBe(false);
   });
 
   it("tell a number from the text of it", () => {
-    expect(rowsOf([parameterCells({ a: { value: 1 } }), parameterCells({ a: { value: "1" } })])[0]?.differs).toBe(true);
+    expect(rowsOf([parameterCells({ a: parameter(1) }), parameterCells({ a: parameter("1") })])[0]?.differs).toBe(true);
   });
 });
 

@@ -1,7 +1,6 @@
 /** Two or more runs side by side: which rows there are, and in which the runs differ. */
 
-import { exactText, joinValues, splitValues, type Parameters, type UIArtifact, type UIRun, type UIStep } from "../api";
-import { wholeValue } from "../parts/wholeValue";
+import { joinValues, splitValues, type Parameters, type UIArtifact, type UIRun, type UIStep } from "../api";
 
 /** A run to compare, as an address names it: `Flow/12`. */
 export interface Name {
@@ -50,12 +49,7 @@ export function rowsOf(columns: readonly (ReadonlyMap<string, Cell> | undefined)
 }
 
 export function parameterCells(parameters: Parameters): Map<string, Cell> {
-  return new Map(
-    Object.entries(parameters).map(([name, { value }]) => [
-      name,
-      { text: wholeValue(value), same: exactText(value) },
-    ]),
-  );
+  return new Map(Object.entries(parameters).map(([name, { text, same }]) => [name, { text, same }]));
 }
 
 export function tagCell(run: UIRun): Cell {

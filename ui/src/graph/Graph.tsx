@@ -3,7 +3,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { Dag, UITask } from "../api";
+import type { Dag, RunStatus, UITask } from "../api";
 import { Empty, formatCount, StatusIcon, statusWord } from "../parts";
 import { useKeys } from "../shell";
 import { stepBars, type StepBar } from "../timeline/rows";
@@ -14,6 +14,9 @@ import "./graph.css";
 export interface Props {
   dag: Dag | null;
   tasks: UITask[];
+  /** Steps that were gone on to, by the switch that chose them. */
+  transitions: ReadonlyMap<string, ReadonlySet<string>>;
+  status: RunStatus;
   onStep: (name: string) => void;
 }
 
@@ -26,7 +29,7 @@ const READABLE = 0.62;
 const WHEEL_SPEED = 0.004;
 const LONGEST_TITLE = 600;
 
-export function Graph({ dag, tasks, onStep }: Props) {
+export function Graph({ dag, tasks, transitions, status, onStep }: Props) {
   const layout = useMemo(() => layOut(dag), [dag]);
   const bars = useMemo(() => new Map(stepBars([], tasks).map((bar) => [bar.name, bar])), [tasks]);
   const pane = useRef<HTMLDivElement>(null);
@@ -72,14 +75,14 @@ export function Graph({ dag, tasks, onStep }: Props) {
               {layout.frames.map((frame) => (
                 <FrameBox key={frame.id} frame={frame} />
               ))}
-              <Lines layout={layout} bars={bars} />
+              <Lines layout={layout} bars={bars} transitions={transitions} />
               {layout.frames.map((frame) => (
                 <FrameLabel key={frame.id} frame={frame} count={entered(layout, frame, bars)} />
               ))}
               <ol aria-label="Steps">
                 {nodes.map((node) => (
                   <li key={node.id}>
-                    <Card node={node} bar={bars.get(node.id)} onStep={onStep} />
+                    <Card node={node} bar={bars.get(node.id)} absent={ABSENT[status]} onStep={onStep} />
                   </li>
                 ))}
               </ol>
@@ -115,22 +118,29 @@ function FrameLabel({ frame, count }: { frame: Frame; count: number }) {
   );
 }
 
-function Lines({ layout, bars }: { layout: Layout; bars: Map<string, StepBar> }) {
+interface LinesProps {
+  layout: Layout;
+  bars: Map<string, StepBar>;
+  transitions: Props["transitions"];
+}
+
+function Lines({ layout, bars, transitions }: LinesProps) {
+  const kinds = new Map(layout.nodes.map((node) => [node.id, node.type]));
+  const taken = ({ from, to }: Link): boolean => {
+    if (!bars.has(from) || !bars.has(to)) return false;
+    // Both ends of a switch's edge may have tasks without it: another way led there.
+    return kinds.get(from) === SWITCH ? (transitions.get(from)?.has(to) ?? false) : true;
+  };
   return (
     <svg class="graph-lines" width={layout.width} height={layout.height} aria-hidden="true">
       {layout.links.map((link) => (
-        <g key={`${link.from} ${link.to}`} class={lineClass(link, bars)}>
+        <g key={`${link.from} ${link.to}`} class={`${taken(link) ? "is-taken" : ""}${link.back ? " is-back" : ""}`}>
           <path class="graph-line" d={link.back ? square(link.points) : curve(link.points)} />
           <path class="graph-arrow" d={arrow(link)} />
         </g>
       ))}
     </svg>
   );
-}
-
-function lineClass(link: Link, bars: Map<string, StepBar>): string {
-  const taken = bars.has(link.from) && bars.has(link.to);
-  return `${taken ? "is-taken" : ""}${link.back ? " is-back" : ""}`;
 }
 
 const ARROW = 6;
@@ -162,6 +172,11 @@ function arrow({ points, back }: Link): string {
     : `M${x} ${y}l${-ARROW * 0.6} ${-ARROW}h${ARROW * 1.2}z`;
 }
 
+const SWITCH = "split-switch";
+
+/** A step that has no tasks, in a run of this status. */
+const ABSENT: Record<RunStatus, string> = { running: "not started", completed: "skipped", failed: "not reached" };
+
 const KINDS: Record<string, string> = {
   start: "",
   end: "",
@@ -174,7 +189,15 @@ const KINDS: Record<string, string> = {
   join: "join",
 };
 
-function Card({ node, bar, onStep }: { node: Node; bar: StepBar | undefined; onStep: (name: string) => void }) {
+interface CardProps {
+  node: Node;
+  bar: StepBar | undefined;
+  /** What to say of a step without tasks. */
+  absent: string;
+  onStep: (name: string) => void;
+}
+
+function Card({ node, bar, absent, onStep }: CardProps) {
   const total = bar?.tasks.length ?? 0;
   const done = bar?.counts.completed ?? 0;
   const failed = bar?.counts.failed ?? 0;
@@ -196,7 +219,7 @@ function Card({ node, bar, onStep }: { node: Node; bar: StepBar | undefined; onS
       </span>
       <span class="graph-card-foot">
         {kind && <span class="graph-kind">{kind}</span>}
-        {!bar && <span>not started</span>}
+        {!bar && <span>{absent}</span>}
         {bar && <span class={counted ? "unseen" : ""}>{word.toLowerCase()}</span>}
         {failed > 0 && total > 1 && <span class="graph-failed num">{formatCount(failed)} failed</span>}
         {counted && <span class="graph-count num">{counted}</span>}

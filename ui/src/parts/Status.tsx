@@ -1,5 +1,7 @@
 /** A status: shape, word and colour, so that none of the three has to be seen alone. */
 
+import { Icon } from "./Icon";
+
 const WORDS: Record<string, string> = {
   running: "Running",
   completed: "Completed",
@@ -26,6 +28,16 @@ export function StatusIcon({ value, size = 16 }: { value: string; size?: number 
       <circle class="status-disc" cx="8" cy="8" r="6.5" />
       {shape ? <path class="status-shape" d={shape} /> : <path class="status-arc" d="M8 3.6a4.4 4.4 0 014.4 4.4" />}
     </svg>
+  );
+}
+
+/** Beside a status: the code raised an exception, and `@catch` let the run go on. */
+export function Caught() {
+  return (
+    <span class="is-pending mark-caught" title="Its exception was caught by @catch">
+      <Icon name="warn" size={14} />
+      <span class="unseen">, its exception was caught</span>
+    </span>
   );
 }
 

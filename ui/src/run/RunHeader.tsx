@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 
 import { fetchParameters, filterValue, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun, type UIStep } from "../api";
-import { CopyButton, Duration, Skeleton, Status, Time, Value, wholeValue } from "../parts";
+import { CopyButton, Duration, Skeleton, Status, Time, Value } from "../parts";
 import { href, query, setQuery } from "../router";
 import type { RunData } from "./runData";
 import { TagEditor } from "./TagEditor";
@@ -154,9 +154,9 @@ function ParametersInLine({ entries, loading, failed }: { entries: Entries; load
   const more = entries.length - PARAMETERS_SHOWN;
   return (
     <span class="details-values">
-      {entries.slice(0, PARAMETERS_SHOWN).map(([name, { value }]) => (
+      {entries.slice(0, PARAMETERS_SHOWN).map(([name, { line }]) => (
         <span key={name} class="parameter">
-          <bdi class="soft">{name}</bdi> <bdi class="mono">{shortValue(value)}</bdi>
+          <bdi class="soft">{name}</bdi> <bdi class="mono">{shortValue(line)}</bdi>
         </span>
       ))}
       {more > 0 && <span class="soft">and {more} more</span>}
@@ -170,13 +170,13 @@ function ParameterTable({ entries, error }: { entries: Entries; error: string | 
       <h2>Parameters</h2>
       {entries.length === 0 && <p class="soft breaks">{error || "This run has none."}</p>}
       <dl class="pairs">
-        {entries.map(([name, { value }]) => (
+        {entries.map(([name, { text }]) => (
           <div key={name}>
             <dt>
               <bdi>{name}</bdi>
             </dt>
             <dd>
-              <Value text={wholeValue(value)} />
+              <Value text={text} />
             </dd>
           </div>
         ))}

@@ -12,8 +12,8 @@ import { NotFound, useKeys, useTitle } from "../shell";
 import { Timeline } from "../timeline/Timeline";
 import { RunHeader } from "./RunHeader";
 import { useRunData, type RunData } from "./runData";
-import { tasksToShow } from "./tasks";
 import { TaskTable } from "./TaskTable";
+import { useTransitions } from "./transitions";
 
 export const VIEWS = ["timeline", "dag", "task", "compare"] as const;
 export type View = (typeof VIEWS)[number];
@@ -29,7 +29,7 @@ interface Props {
 export function RunPage({ flow, run, view }: Props) {
   useTitle(`${flow}/${run}`);
   const data = useRunData(flow, run);
-  const count = useComputed(() => tasksToShow(data.tasks.value.values(), {}).length).value;
+  const count = useComputed(() => countTasks(data.tasks.value.values())).value;
   useKeys(
     VIEWS.map((one, index) => ({
       keys: String(index + 1),
@@ -62,6 +62,13 @@ export function RunPage({ flow, run, view }: Props) {
   );
 }
 
+/** Tasks, each once however often it was tried, without Metaflow's own. */
+function countTasks(attempts: Iterable<UITask>): number {
+  const ids = new Set<number>();
+  for (const { task_id, step_name } of attempts) if (!step_name.startsWith("_")) ids.add(task_id);
+  return ids.size;
+}
+
 interface ViewProps {
   data: RunData;
   flow: string;
@@ -84,7 +91,15 @@ function TimelineView({ data, flow, run }: ViewProps) {
   const open = (task: UITask): void =>
     go(href([flow, run, task.step_name, task.task_name ?? task.task_id], { attempt: task.attempt_id }));
   return (
-    <Timeline steps={steps} tasks={tasks} now={now} running={running} onOpen={open} selectedStep={query.value["step"]} />
+    <Timeline
+      steps={steps}
+      tasks={tasks}
+      facts={data.facts.now.value}
+      now={now}
+      running={running}
+      onOpen={open}
+      selectedStep={query.value["step"]}
+    />
   );
 }
 
@@ -92,6 +107,7 @@ function DagView({ data, flow, run }: ViewProps) {
   const { tasks } = useRows(data);
   const dag = useLoad(`dag ${flow}/${run}`, (signal) => fetchDag(flow, run, signal));
   const started = tasks.length > 0;
+  const transitions = useTransitions(flow, run, dag.data, tasks);
   const { again } = dag;
   const missing = dag.error?.notFound === true;
   useEffect(() => {
@@ -103,6 +119,12 @@ function DagView({ data, flow, run }: ViewProps) {
   if (dag.error && !dag.data) return <Failure error={dag.error} what="the graph" again={again} />;
   if (!dag.data) return <Skeleton height={320} />;
   return (
-    <Graph dag={dag.data} tasks={tasks} onStep={(step) => go(href([flow, run, "view", "task"], { step }))} />
+    <Graph
+      dag={dag.data}
+      tasks={tasks}
+      transitions={transitions}
+      status={data.run.value?.status ?? "running"}
+      onStep={(step) => go(href([flow, run, "view", "task"], { step }))}
+    />
   );
 }

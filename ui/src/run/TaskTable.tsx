@@ -4,9 +4,10 @@ import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 
 import type { UITask } from "../api";
-import { Duration, Empty, Skeleton, Status, Time, VirtualList, formatCount, statusWord, useNarrow } from "../parts";
+import { Caught, Duration, Empty, Skeleton, Status, Time, VirtualList, formatCount, statusWord, useNarrow } from "../parts";
 import { href, query, setQuery } from "../router";
 import { useRowKeys } from "../shell";
+import type { RunFacts } from "../timeline/after";
 import { taskKey, type RunData } from "./runData";
 import { readAsked, useArtifactSearch, useSearchScopes, type Found } from "./search";
 import { nameOf, orderingTasksBy, readTaskOrder, startOf, tasksToShow, type TaskColumn } from "./tasks";
@@ -33,13 +34,17 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
   const among = found ? (found.tasks ?? NONE) : undefined;
   const all = data.tasks.value;
   const search = query.value;
-  const tasks = useMemo(() => tasksToShow(all.values(), search, among), [all, search, among]);
+  const facts = data.facts.now.value;
+  const tasks = useMemo(
+    () => tasksToShow(all.values(), search, among, facts.foreach),
+    [all, search, among, facts.foreach],
+  );
   const steps = useComputed(() => [...data.steps.value.keys()].filter((name) => !name.startsWith("_"))).value;
   const rows = useRowKeys("task", () => tasks.map(taskKey));
   if (!data.complete.value && all.size === 0) return <Skeleton height={320} />;
   const row = (index: number) => {
     const task = tasks[index];
-    return task && <TaskRow key={taskKey(task)} task={task} flow={flow} run={run} />;
+    return task && <TaskRow key={taskKey(task)} task={task} flow={flow} run={run} facts={facts} />;
   };
   return (
     <>
@@ -54,7 +59,7 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
         <Choice label="Step" name="step" every="All steps" values={steps} />
         <Choice label="Status" name="status" every="Any status" values={STATUSES} words={statusWord} />
         <span class="soft num" role="status">
-          {words(tasks.length, found)}
+          {words(tasks, found)}
         </span>
       </div>
       {tasks.length === 0 ? (
@@ -69,10 +74,13 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
   );
 }
 
-function words(count: number, found: Found | null): string {
+/** Tasks, and how often they were tried. */
+function words(rows: readonly UITask[], found: Found | null): string {
   if (found?.error) return found.error;
   if (found && !found.tasks) return `Searching … ${Math.round(found.progress * 100)}%`;
-  return `${formatCount(count)} ${count === 1 ? "attempt" : "attempts"}`;
+  const tasks = new Set(rows.map(({ task_id }) => task_id)).size;
+  const counted = `${formatCount(tasks)} ${tasks === 1 ? "task" : "tasks"}`;
+  return tasks === rows.length ? counted : `${counted}, ${formatCount(rows.length)} attempts`;
 }
 
 interface ChoiceProps {
@@ -135,13 +143,16 @@ function Head() {
   );
 }
 
-function TaskRow({ task, flow, run }: { task: UITask; flow: string; run: string }) {
+function TaskRow({ task, flow, run, facts }: { task: UITask; flow: string; run: string; facts: RunFacts }) {
+  const value = facts.foreach.get(task.task_id);
+  const caught = task.status === "completed" && facts.caught.has(task.task_id);
   const running = task.status === "running";
   const address = href([flow, run, task.step_name, task.task_name ?? task.task_id], { attempt: task.attempt_id });
   return (
     <div class="row task-row" role="row" data-key={taskKey(task)}>
       <span class="cell cell-status" role="cell">
         <Status value={task.status} />
+        {caught && <Caught />}
       </span>
       <span class="cell cell-step_name" role="cell">
         <span class="cut" title={task.step_name}>
@@ -149,8 +160,14 @@ function TaskRow({ task, flow, run }: { task: UITask; flow: string; run: string 
         </span>
       </span>
       <span class="cell cell-task_id" role="cell">
-        <a class="row-link cut num" href={address} title={nameOf(task)}>
-          <bdi>{nameOf(task)}</bdi>
+        <a class="row-link cut" href={address} title={[nameOf(task), value].filter(Boolean).join(" ")}>
+          <bdi class="num">{nameOf(task)}</bdi>
+          {value && (
+            <span class="soft">
+              {" "}
+              <bdi>{value}</bdi>
+            </span>
+          )}
         </a>
       </span>
       <span class="cell cell-attempt_id num soft" role="cell">

@@ -9,6 +9,7 @@ import {
   fetchRun,
   fetchSteps,
   fetchTasks,
+  fetchTheseTasks,
   runPath,
   whenStale,
   type UIRun,
@@ -16,7 +17,10 @@ import {
   type UITask,
 } from "../api";
 import { batched, keptFor, subscribe, withEvents, withRows, type Keyed, type LiveEvent } from "../live";
+import { FactsOfRun } from "./runFacts";
 
+const LATER_MS = 2000;
+const MOST_AGAIN = 200; // tasks that are asked for by their ids, in one address
 const TASK_BATCH_MS = 100; // a wide foreach starts hundreds of tasks a second, and each costs a rendering
 
 const stepKey = (step: UIStep): string => step.step_name;
@@ -31,7 +35,11 @@ export class RunData {
   /** Steps and tasks are all here. */
   readonly complete = signal(false);
 
+  readonly facts: FactsOfRun;
+
   private controller = new AbortController();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly ended = new Set<number>();
   private readonly stops: (() => void)[] = [];
 
   constructor(
@@ -39,17 +47,23 @@ export class RunData {
     private readonly id: string,
   ) {
     const path = runPath(flow, id);
+    this.facts = new FactsOfRun(flow, id);
     const steps = batched<LiveEvent<UIStep>>((events) => {
       this.steps.value = withEvents(this.steps.peek(), events, stepKey);
     });
     const tasks = batched<LiveEvent<UITask>>((events) => {
       this.tasks.value = withEvents(this.tasks.peek(), events, taskKey);
+      for (const { data } of events) if (isOver(data.status)) this.ended.add(data.task_id);
+      this.later();
     }, TASK_BATCH_MS);
     this.stops.push(
       subscribe<UIRun>(path, ({ type, data }) => {
         if (type === "DELETE") return;
+        const before = this.run.peek()?.status;
         this.run.value = data;
         if (this.error.peek()) void this.load(); // the address was there before the run was
+        // What was said of tasks in the meantime may have been missed, and is never said again.
+        if (before === "running" && data.status !== "running") this.later(true);
       }),
       subscribe<UIStep>(`${path}/steps`, (event) => steps.add(event)),
       subscribe<UITask>(`${path}/tasks`, (event) => tasks.add(event)),
@@ -61,8 +75,35 @@ export class RunData {
   }
 
   stop(): void {
+    clearTimeout(this.timer);
     this.controller.abort();
     for (const stop of this.stops) stop();
+  }
+
+  /** In a moment: what events do not tell, and how long attempts took that have ended. An event comes with the first sign
+   *  of an end, and the last one, which counts, causes none. */
+  private later(everything = false): void {
+    if (everything) clearTimeout(this.timer);
+    else if (this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (everything) void this.load();
+      else void this.refresh();
+    }, LATER_MS);
+  }
+
+  private async refresh(): Promise<void> {
+    const { signal } = this.controller;
+    const tasks = [...this.ended].slice(0, MOST_AGAIN);
+    this.ended.clear(); // when the run ends all are read again
+    void this.facts.load(signal);
+    if (tasks.length === 0) return;
+    try {
+      const rows = await fetchTheseTasks(this.flow, this.id, tasks, signal);
+      this.tasks.value = withRows(this.tasks.peek(), rows, taskKey);
+    } catch {
+      return; // an outage ends with everything read again
+    }
   }
 
   /** Everything once more. What is shown stays, and what has changed replaces it. */
@@ -81,12 +122,15 @@ export class RunData {
         }),
       ]);
       this.complete.value = true;
+      void this.facts.load(signal);
     } catch (reason) {
       if (signal.aborted) return;
       this.error.value = asApiError(reason);
     }
   }
 }
+
+const isOver = (status: string): boolean => status === "completed" || status === "failed";
 
 const KEPT_MS = 120_000; // one opens a task, looks, and comes back
 const kept = keptFor<RunData>(KEPT_MS);

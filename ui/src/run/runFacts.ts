@@ -4,15 +4,7 @@
 import { signal } from "@preact/signals";
 
 import { everyPage, runPath, type UIArtifact, type UIMetadata } from "../api";
-
-export interface RunFacts {
-  /** `countries=de` by task id. */
-  foreach: ReadonlyMap<number, string>;
-  /** Ids of tasks whose exception `@catch` has caught. */
-  caught: ReadonlySet<number>;
-  /** When the last card of an attempt was registered, in ms, by `task/attempt`. */
-  carded: ReadonlyMap<string, number>;
-}
+import type { RunFacts } from "../timeline/after";
 
 const NONE: RunFacts = { foreach: new Map(), caught: new Set(), carded: new Map() };
 const PAGE_ROWS = 1000;

@@ -37,8 +37,13 @@ export function durationOf(task: UITask, now: number): number | null {
 const WORST_FIRST = ["failed", "running", "pending", "unknown", "refining", "completed"];
 
 /** Those that the query asks for; `among` are the ids that a search has found, and stand for its text.
- *  Steps that begin with `_` are Metaflow's own, and not shown. */
-export function tasksToShow(tasks: Iterable<UITask>, search: Search, among?: ReadonlySet<string>): UITask[] {
+ *  Steps that begin with `_` are Metaflow's own, and not shown. `foreach` are the foreach values of tasks, by id. */
+export function tasksToShow(
+  tasks: Iterable<UITask>,
+  search: Search,
+  among?: ReadonlySet<string>,
+  foreach?: ReadonlyMap<number, string>,
+): UITask[] {
   const step = search["step"];
   const status = search["status"];
   const text = among ? undefined : search["q"]?.toLowerCase();
@@ -48,7 +53,7 @@ export function tasksToShow(tasks: Iterable<UITask>, search: Search, among?: Rea
     if (step && task.step_name !== step) continue;
     if (status && task.status !== status) continue;
     if (among && !among.has(String(task.task_id)) && !among.has(task.task_name ?? "")) continue;
-    if (text && !nameOf(task).toLowerCase().includes(text)) continue;
+    if (text && !`${nameOf(task)} ${foreach?.get(task.task_id) ?? ""}`.toLowerCase().includes(text)) continue;
     shown.push(task);
   }
   const { column, descending } = readTaskOrder(search);
@@ -65,4 +70,4 @@ function inOrder(a: number | string | null, b: number | string | null): number {
   return a < b ? -1 : 1;
 }
 
-export const nameOf = (task: UITask): string => task.foreach_label ?? task.task_name ?? String(task.task_id);
+export const nameOf = (task: UITask): string => task.task_name ?? String(task.task_id);

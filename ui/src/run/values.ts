@@ -1,12 +1,11 @@
 /** Values of parameters as text, and the metadata that tells what a run ran with. */
 
-import { exactText, type UIMetadata } from "../api";
-import { wholeValue } from "../parts/wholeValue";
+import type { UIMetadata } from "../api";
 
 const SHORT_CHARACTERS = 32;
 
-export function shortValue(value: unknown): string {
-  const text = typeof value === "object" && value !== null ? exactText(value) : wholeValue(value);
+/** So much of a value as fits in a line with others. */
+export function shortValue(text: string): string {
   const line = text.replace(/\s+/g, " ");
   return line.length > SHORT_CHARACTERS ? `${line.slice(0, SHORT_CHARACTERS - 1)}…` : line || '""';
 }

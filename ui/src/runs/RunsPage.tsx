@@ -118,6 +118,9 @@ function Head() {
       <div class="row" role="row">
         <span class="cell cell-choose" role="columnheader">
           <span class="unseen">Chosen</span>
+          <span class="choose-head" aria-hidden="true" title="Tick runs to compare them">
+            ⇄
+          </span>
         </span>
         {COLUMNS.map(({ column, label, text }) => {
           const sorted = order.column === column;

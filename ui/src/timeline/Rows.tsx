@@ -3,7 +3,7 @@
 import { Component } from "preact";
 
 import type { UITask } from "../api";
-import { formatCount, formatDuration, formatFullTime, StatusIcon, statusWord } from "../parts";
+import { Caught, formatCount, formatDuration, formatFullTime, StatusIcon, statusWord } from "../parts";
 import { href } from "../router";
 import { lasted, type Row, type Segment, type StepBar, type TaskBar } from "./rows";
 import { place, type Span } from "./scale";
@@ -16,6 +16,12 @@ export interface RowProps {
   height: number;
   active: boolean;
   marked: boolean;
+  /** The value that a foreach gave the task. */
+  note: string | undefined;
+  /** Its exception was caught. */
+  caught: boolean;
+  /** When its cards were made, if that was after its end. */
+  until: number | undefined;
 }
 
 /** Drawn again only if something of it has changed: scrolling moves rows, and must not cost more than that. */
@@ -29,7 +35,7 @@ export class TimelineRow extends Component<RowProps> {
   }
 }
 
-function Drawn({ row, id, span, now, height, active, marked }: RowProps) {
+function Drawn({ row, id, span, now, height, active, marked, note, caught, until }: RowProps) {
   const kind = row.kind === "step" ? "is-step" : row.alone ? "is-step is-alone" : "is-task";
   const open = row.kind === "step" && row.step.tasks.length > 0 ? row.open : undefined;
   return (
@@ -43,7 +49,7 @@ function Drawn({ row, id, span, now, height, active, marked }: RowProps) {
       aria-selected={active}
       data-key={row.key}
     >
-      <span class="timeline-label">{row.kind === "step" ? <StepLabel step={row.step} open={row.open} /> : <TaskLabel row={row} />}</span>
+      <span class="timeline-label">{row.kind === "step" ? <StepLabel step={row.step} open={row.open} /> : <TaskLabel row={row} note={note} caught={caught} />}</span>
       <span class="unseen">, {inWords(row)}, </span>
       <span class="timeline-time">
         {row.kind === "step" ? (
@@ -51,6 +57,7 @@ function Drawn({ row, id, span, now, height, active, marked }: RowProps) {
         ) : (
           row.task.segments.map((segment) => <SegmentBar key={segment.attempt.attempt_id} segment={segment} span={span} now={now} />)
         )}
+        {row.kind === "task" && until !== undefined && <AfterBar task={row.task} until={until} span={span} />}
       </span>
       <span class="timeline-lasted num">{formatDuration(row.kind === "step" ? stepLasted(row.step, now) : lasted(row.task, now))}</span>
     </div>
@@ -77,16 +84,29 @@ function StepLabel({ step, open }: { step: StepBar; open: boolean }) {
   );
 }
 
-function TaskLabel({ row }: { row: Extract<Row, { kind: "task" }> }) {
+interface TaskLabelProps {
+  row: Extract<Row, { kind: "task" }>;
+  note: string | undefined;
+  caught: boolean;
+}
+
+function TaskLabel({ row, note, caught }: TaskLabelProps) {
   const { task, alone, step } = row;
   const attempts = task.segments.length;
   return (
     <>
       {alone && <span class="timeline-caret" />}
       <StatusIcon value={task.status} size={15} />
-      <a class="timeline-name" href={taskHref(task.task)} tabIndex={-1} title={alone ? step.name : task.label}>
+      <a class="timeline-name" href={taskHref(task.task)} tabIndex={-1} title={[alone ? step.name : task.label, note].filter(Boolean).join(" ")}>
         <bdi>{alone ? step.name : task.label}</bdi>
+        {note && (
+          <span class="soft">
+            {" "}
+            <bdi>{note}</bdi>
+          </span>
+        )}
       </a>
+      {caught && task.status === "completed" && <Caught />}
       {attempts > 1 && (
         <span class="timeline-count num" title={`${attempts} attempts`}>
           ↻{attempts}
@@ -111,6 +131,13 @@ function SegmentBar({ segment, span, now }: { segment: Segment; span: Span; now:
       <span class={`timeline-bar is-${segment.status}`} style={box(pending ? segment.asked : segment.start, end, span)} />
     </>
   );
+}
+
+/** From the end of a task's code to when its cards were made. */
+function AfterBar({ task, until, span }: { task: TaskBar; until: number; span: Span }) {
+  const end = task.segments[task.segments.length - 1]!.end;
+  if (end === null || until < span.start || end > span.end) return null;
+  return <span class="timeline-after" style={box(end, until, span)} />;
 }
 
 function StepLine({ step, span, now }: { step: StepBar; span: Span; now: number }) {
@@ -142,7 +169,7 @@ function inWords(row: Row): string {
 }
 
 /** What the pointer or the keys rest on, in full. */
-export function Details({ row, now }: { row: Row; now: number }) {
+export function Details({ row, now, note, until }: { row: Row; now: number; note: string | undefined; until: number | undefined }) {
   if (row.kind === "step") {
     const { step } = row;
     return (
@@ -167,7 +194,13 @@ export function Details({ row, now }: { row: Row; now: number }) {
       {row.task.segments.map((segment) => (
         <Attempt key={segment.attempt.attempt_id} segment={segment} now={now} many={row.task.segments.length > 1} />
       ))}
+      {note && (
+        <p class="soft">
+          <bdi>{note}</bdi>
+        </p>
+      )}
       <Waited task={row.task} />
+      {until !== undefined && <After task={row.task} until={until} />}
     </>
   );
 }
@@ -198,4 +231,9 @@ function Waited({ task }: { task: TaskBar }) {
   const first = task.segments[0]!;
   const waited = first.start - first.asked;
   return waited > 100 ? <p class="soft">Waited {formatDuration(waited)} to start</p> : null;
+}
+
+function After({ task, until }: { task: TaskBar; until: number }) {
+  const end = task.segments[task.segments.length - 1]!.end;
+  return end === null ? null : <p class="soft">Then its cards were made: {formatDuration(until - end)}</p>;
 }

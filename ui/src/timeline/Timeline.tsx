@@ -3,19 +3,22 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { UIStep, UITask } from "../api";
-import { Empty, formatCount, formatTime, StatusIcon, statusWord, VirtualList } from "../parts";
-import { query, setQuery } from "../router";
+import { Empty, formatTime, statusWord, VirtualList } from "../parts";
+import { query } from "../router";
 import { useKeys } from "../shell";
+import { cardsUntil, type RunFacts } from "./after";
 import { Overview } from "./Overview";
 import { extent, rowsOf, stepBars, type Row, type Sorting, type Status } from "./rows";
 import { Details, TimelineRow } from "./Rows";
 import { place, sinceStart, ticks } from "./scale";
-import { useView, type View } from "./useView";
+import { FILTERS, TimelineTools } from "./TimelineTools";
+import { useView } from "./useView";
 import "./timeline.css";
 
 export interface Props {
   steps: UIStep[];
   tasks: UITask[];
+  facts: RunFacts;
   now: number;
   running: boolean;
   onOpen: (task: UITask) => void;
@@ -31,9 +34,8 @@ const PAGE_ROWS = 20;
 const TOP_MARGIN_PX = 130;
 
 const SORTINGS: readonly Sorting[] = ["start", "duration", "status"];
-const FILTERS: readonly Status[] = ["running", "failed", "pending", "completed", "unknown"];
 
-export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: Props) {
+export function Timeline({ steps, tasks, facts, now, running, onOpen, selectedStep }: Props) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const only = FILTERS.find((status) => status === query.value["status"]) ?? null;
   const sorting = SORTINGS.find((one) => one === query.value["sort"]) ?? "start";
@@ -141,6 +143,8 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
   }
 
   const counts = useMemo(() => countsOf(bars), [bars]);
+  const until = useMemo(() => cardsUntil(bars, facts.carded), [bars, facts.carded]);
+  const toggleAll = (): void => setClosed(closed.size ? new Set() : new Set(bars.map((bar) => bar.name)));
   if (!bars.length) return <Empty title={running ? "No step has begun yet" : "This run has no steps"} />;
 
   const many = rows.filter((row) => row.kind === "step").length;
@@ -149,38 +153,14 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
   const idOf = (row: Row): string => `timeline-${places.get(row.key)!}`;
   return (
     <section class="timeline" aria-label="Timeline">
-      <div class="timeline-tools">
-        <div class="timeline-group" role="group" aria-label="Show tasks that are">
-          <Chip pressed={only === null} onClick={() => setQuery({ status: undefined })}>
-            All {formatCount(counts.all)}
-          </Chip>
-          {FILTERS.map((status) =>
-            counts[status] > 0 || only === status ? (
-              <Chip key={status} pressed={only === status} onClick={() => setQuery({ status: only === status ? undefined : status })}>
-                <StatusIcon value={status} size={13} /> {statusWord(status)} {formatCount(counts[status])}
-              </Chip>
-            ) : null,
-          )}
-        </div>
-        <span class="timeline-space" />
-        <label class="timeline-sort">
-          <span class="unseen">Order of the tasks in a step</span>
-          <select class="input" value={sorting} onChange={(event) => setQuery({ sort: event.currentTarget.value === "start" ? undefined : event.currentTarget.value })}>
-            <option value="start">By start</option>
-            <option value="duration">Longest first</option>
-            <option value="status">Failed first</option>
-          </select>
-        </label>
-        {many > 0 && (
-          <button type="button" class="button" onClick={() => setClosed(closed.size ? new Set() : new Set(bars.map((bar) => bar.name)))}>
-            {closed.size ? "Expand all" : "Collapse all"}
-          </button>
-        )}
-        <button type="button" class="button" aria-pressed={clock} title="Time of day, or time since the start" onClick={() => setQuery({ time: clock ? undefined : "clock" })}>
-          {clock ? "Time of day" : "Since start"}
-        </button>
-        <Zoom view={view} />
-      </div>
+      <TimelineTools
+        counts={counts}
+        only={only}
+        sorting={sorting}
+        clock={clock}
+        view={view}
+        collapse={many > 0 ? { closed: closed.size > 0, toggle: toggleAll } : undefined}
+      />
       <div class="timeline-head">
         <div class="timeline-row timeline-overview-row">
           <span class="timeline-label soft">Step, task</span>
@@ -241,6 +221,9 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
                 height={rowPx}
                 active={row.key === active}
                 marked={row.step.name === selectedStep}
+                note={row.kind === "task" ? facts.foreach.get(row.task.task.task_id) : undefined}
+                caught={row.kind === "task" && facts.caught.has(row.task.task.task_id)}
+                until={row.kind === "task" ? until.get(attemptKey(row.task.task)) : undefined}
               />
             );
           }}
@@ -249,36 +232,19 @@ export function Timeline({ steps, tasks, now, running, onOpen, selectedStep }: P
       </div>
       {hint && hinted && (
         <div class="timeline-hint" role="tooltip" style={hintPlace(hint)}>
-          <Details row={hinted} now={time} />
+          <Details
+            row={hinted}
+            now={time}
+            note={hinted.kind === "task" ? facts.foreach.get(hinted.task.task.task_id) : undefined}
+            until={hinted.kind === "task" ? until.get(attemptKey(hinted.task.task)) : undefined}
+          />
         </div>
       )}
     </section>
   );
 }
 
-function Chip({ pressed, onClick, children }: { pressed: boolean; onClick: () => void; children: preact.ComponentChildren }) {
-  return (
-    <button type="button" class="timeline-chip num" aria-pressed={pressed} onClick={onClick}>
-      {children}
-    </button>
-  );
-}
-
-function Zoom({ view }: { view: View }) {
-  return (
-    <div class="timeline-group" role="group" aria-label="Zoom">
-      <button type="button" class="button button-icon" aria-label="Further away" title="Further away (−)" disabled={!view.narrow} onClick={view.zoomOut}>
-        −
-      </button>
-      <button type="button" class="button" title="The whole run (0)" disabled={!view.narrow} onClick={view.fit}>
-        Fit
-      </button>
-      <button type="button" class="button button-icon" aria-label="Closer" title="Closer (+). Or drag over a part of it, or Ctrl and wheel" onClick={view.zoomIn}>
-        +
-      </button>
-    </div>
-  );
-}
+const attemptKey = (task: UITask): string => `${task.task_id}/${task.attempt_id}`;
 
 function lastMoment(bars: ReturnType<typeof stepBars>, now: number): number {
   // A task of a run that is over may still be called running for a while; its bar must not grow for ever.
