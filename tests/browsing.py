@@ -33,12 +33,15 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium. One at a time in a process: Playwright's loop runs in the thread until it is closed."""
+def browser(*arguments: str) -> Iterator[Browser]:
+    """Debian's Chromium. One at a time in a process: Playwright's loop runs in the thread until it is closed.
+
+    ``arguments`` are further ones of its command line.
+    """
     program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     assert program, "no Chromium; to install it: apt-get install chromium"
     with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        one = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *arguments])
         try:
             yield one
         finally:

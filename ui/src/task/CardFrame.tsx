@@ -7,6 +7,8 @@ import { Icon } from "../parts";
 import { KIND, readSaid, whatToDo } from "./bridge";
 import type { Place } from "./Section";
 
+/** A page that has loaded and says nothing is shown all the same after this. */
+const UNHEARD_MS = 2500;
 const TRIES = 5;
 const TRY_AGAIN_MS = 400; // a page that stands may not have set itself up yet
 
@@ -59,6 +61,7 @@ export function CardFrame({ place, card, phase, label, eager, onSized }: Props) 
             src={withQuery(address, { embed: true, invalidate: true, bridge: 1, turn: one })}
             shown={one === shown}
             eager={eager}
+            bridged={bridged}
             data={data}
             onStands={() => setShown(one)}
             onHeight={(pixels) => {
@@ -94,18 +97,21 @@ interface FrameProps {
   src: string;
   shown: boolean;
   eager: boolean;
+  /** It says what it is, and takes what changes. */
+  bridged: boolean;
   data: CardData | undefined;
+  /** It shows what is known, and may take the place of an older page. */
   onStands: () => void;
   onHeight: (pixels: number) => void;
   onStale: (token: string) => void;
 }
 
-function Frame({ title, src, shown, eager, data, onStands, onHeight, onStale }: FrameProps) {
+function Frame({ title, src, shown, eager, bridged, data, onStands, onHeight, onStale }: FrameProps) {
   const frame = useRef<HTMLIFrameElement>(null);
   const [page, setPage] = useState<{ token: string | null; updates: boolean } | null>(null);
   const [refused, setRefused] = useState(0);
-  const told = useRef({ onHeight, onStale });
-  told.current = { onHeight, onStale };
+  const told = useRef({ onHeight, onStale, onStands });
+  told.current = { onHeight, onStale, onStands };
 
   useLayoutEffect(() => {
     const hear = (event: MessageEvent): void => {
@@ -117,6 +123,7 @@ function Frame({ title, src, shown, eager, data, onStands, onHeight, onStale }: 
       if (said.ready || said.answers !== undefined)
         setPage((old) => (old?.token === token && old.updates === updates ? old : { token, updates }));
       if (said.taken === false) setRefused((n) => n + 1);
+      if (said.taken) told.current.onStands();
     };
     window.addEventListener("message", hear);
     return () => window.removeEventListener("message", hear);
@@ -124,8 +131,11 @@ function Frame({ title, src, shown, eager, data, onStands, onHeight, onStale }: 
 
   const tries = Math.min(refused, TRIES);
   useEffect(() => {
-    if (!page || !data) return;
-    const act = whatToDo(page, data);
+    if (!page) return;
+    const act = data ? whatToDo(page, data) : "nothing";
+    // A page is as old as its layout: it is not shown before it has taken what has changed since.
+    if (act !== "post" || !data) told.current.onStands();
+    if (!data) return;
     if (act === "load") told.current.onStale(data.reload_token ?? "");
     if (act !== "post") return;
     // The frame's origin is opaque, and cannot be named. What is posted is the card's own.
@@ -145,7 +155,7 @@ function Frame({ title, src, shown, eager, data, onStands, onHeight, onStale }: 
       loading={eager ? "eager" : "lazy"}
       aria-hidden={!shown}
       tabIndex={shown ? 0 : -1}
-      onLoad={onStands}
+      onLoad={() => setTimeout(() => told.current.onStands(), bridged ? UNHEARD_MS : 0)}
     />
   );
 }

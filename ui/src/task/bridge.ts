@@ -3,6 +3,7 @@
 
 export const KIND = "metaflow-card";
 
+const FINAL = "final"; // how Metaflow calls the last state of a card
 const LEAST_PX = 60;
 /** A card that is higher scrolls in its frame. */
 const MOST_PX = 12_000;
@@ -39,6 +40,7 @@ export function readSaid(message: unknown): Said | null {
 
 /** What is to be done with new data of a card whose page says `token`: it takes them, or has to be loaded again. */
 export function whatToDo(page: { token: string | null; updates: boolean }, data: { reload_token?: string }): "post" | "load" | "nothing" {
+  if (page.token === FINAL) return "nothing"; // its data may lag behind, and nothing comes after it
   const wanted = data.reload_token;
   if (typeof wanted === "string" && page.token !== null && wanted !== page.token) return "load";
   return page.updates ? "post" : "nothing";
