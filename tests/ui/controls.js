@@ -37,7 +37,9 @@
   const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   const unseen = (element) => element.closest(".unseen, .skip, [inert]") !== null;
 
-  for (const element of document.querySelectorAll(CONTROLS)) {
+  // Behind an open dialog nothing can be used, nor under an open list of suggestions.
+  const dialog = document.querySelector("dialog[open], [role=dialog]");
+  for (const element of (dialog ?? document).querySelectorAll(CONTROLS)) {
     const box = element.getBoundingClientRect();
     if (!seen(element) || unseen(element) || box.width < 2 || box.height < 2) continue;
     const disabled = element.matches(":disabled, [aria-disabled=true]");
@@ -79,7 +81,7 @@
       const own = top && (element.contains(top) || top.contains(element) || top.closest("label")?.control === element);
       // The link of a row covers the row by a box of its own; what can be clicked besides lies above it.
       const row = element.matches(".row-link") && top?.closest("[role=row]")?.contains(element);
-      if (top && !own && !row) found.push(`covered by ${named(top)}: ${named(element)}`);
+      if (top && !own && !row && !top.closest("[role=listbox]")) found.push(`covered by ${named(top)}: ${named(element)}`);
     }
   }
   window.scrollTo(0, 0);

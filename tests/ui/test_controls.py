@@ -83,7 +83,7 @@ STATES = {
     "run-details": State(view("view/timeline?details=open"), shown("Ran with")),
     "run-tags": State(view("view/timeline"), tags),
     "graph": State(view("view/dag"), shown("train")),
-    "tasks": State(view("view/task"), shown("train")),
+    "tasks": State(view("view/task"), lambda page: expect(page.get_by_role("table", name="Tasks")).to_be_visible()),
     "compare": State(three, shown("Durations")),
     "task": State(task("start"), shown("ready to learn")),
     "task-search": State(task("start"), in_log),
@@ -118,7 +118,7 @@ def test_controls_can_be_used(browser: Browser, world: World, pictures: Path, na
                 page.wait_for_timeout(SETTLING_MS)
                 found += [f"{width} px, {scheme}: {fault}" for fault in page.evaluate(CHECK)]
                 shoot(one, pictures, f"controls-{name}-{width}-{scheme}")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_the_check_finds_what_it_is_for(browser: Browser, world: World) -> None:

@@ -1,0 +1,183 @@
+"""What pages say of values, steps and origins is what is so."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browsing import tab
+from tests.ui.conftest import World
+from tests.ui.made import MadeRun, made_run
+
+# Notes every title that the page ever has.
+TITLES = """
+window.__titles = [];
+const { set, get } = Object.getOwnPropertyDescriptor(Document.prototype, "title");
+Object.defineProperty(document, "title", {
+  get() { return get.call(document); },
+  set(title) { window.__titles.push(title); set.call(document, title); },
+});
+"""
+
+
+def graph(steps: dict[str, tuple[str, list[str]]], parameters: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A flow's graph, from the kind of each step and what may follow it."""
+    return {
+        "file": "made.py", "start_step": next(iter(steps)), "end_step": list(steps)[-1],
+        "parameters": [{"name": name, "type": "Parameter"} for name in parameters], "doc": "",
+        "steps": {name: {"name": name, "type": kind, "next": following} for name, (kind, following) in steps.items()},
+        "graph_structure": list(steps),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(1234567890123456789, 1234567890123456788), (2**53 + 1, 2**53), (-(10**30), -(10**30) + 1)],
+)
+def test_numbers_that_differ_are_shown_in_full_and_as_different(
+    browser: Browser, world: World, first: int, second: int
+) -> None:
+    runs = [made_run(world, "Exact") for _ in range(2)]
+    for run, number in zip(runs, (first, second), strict=True):
+        run.task("_parameters").has(
+            {"account": number, "rate": 1.0, "flag": False, "maybe": None, "spec": {"id": number}}
+        )
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Exact/{runs[0].number}?details=open")
+        details = page.get_by_role("region", name="Parameters")
+        for text in (str(first), "1.0", "False", "None", f'"id": {first}'):
+            expect(details.get_by_text(text, exact=text.isalnum()).first).to_be_visible()
+        page = one.open(f"{world.url}/Exact/{runs[0].number}/view/compare?with=Exact/{runs[1].number}&only=differences")
+        row = page.get_by_role("row", name="account differs")
+        expect(row).to_contain_text(str(first))
+        expect(row).to_contain_text(str(second))
+
+
+@pytest.mark.parametrize("name", ["a,b", "Doe, Jane", "C:\\x,\\", ","])
+def test_links_of_names_with_commas_find_their_runs(browser: Browser, world: World, name: str) -> None:
+    run = made_run(world, "Commas", user=name, tags=(name, "plain"))
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Commas/{run.number}")
+        for link in (name, name):
+            links = page.get_by_role("link", name=link, exact=True)
+            link_to = links.first if link == name else links.last
+            link_to.click()
+            row = page.get_by_role("table", name="Runs").get_by_role("link", name=f"Commas run {run.number}")
+            expect(row).to_be_visible()
+            expect(page.locator(".chip-value")).to_have_text([name])
+            page.go_back()
+            expect(page.get_by_role("heading", level=1)).to_contain_text(str(run.number))
+
+
+def test_only_the_edges_that_a_switch_has_taken_are_drawn_so(browser: Browser, world: World) -> None:
+    run = made_run(world, "Switch")
+    steps = {
+        "begin": ("split-switch", ["train", "tiny", "wrap"]), "train": ("split-switch", ["train", "wrap"]),
+        "tiny": ("linear", ["wrap"]), "wrap": ("linear", ["end"]), "end": ("end", []),
+    }  # fmt: skip
+    run.task("_parameters").has({"_graph_info": graph(steps)})
+    run.task("begin").has({"_transition": (["train"], None)})
+    run.task("train").has({"_transition": (["train"], None)})
+    run.task("train").has({"_transition": (["wrap"], None)})
+    run.task("wrap").has({"_transition": (["end"], None)})
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Switch/{run.number}/view/dag")
+        cards = page.get_by_role("list", name="Steps").get_by_role("button")
+        expect(cards.filter(has_text="tiny")).to_contain_text("not started")
+        # begin to train, train to itself, train to wrap; not begin to wrap, though both have tasks
+        expect(page.locator(".graph-lines g.is-taken")).to_have_count(3)
+        run.task("end")
+        expect(cards.filter(has_text="tiny")).to_contain_text("skipped")
+        expect(page.locator(".graph-lines g.is-taken")).to_have_count(4)
+
+
+def test_a_resumed_run_and_its_clones_lead_to_where_they_come_from(browser: Browser, world: World) -> None:
+    first, second = made_run(world, "Again"), made_run(world, "Again")
+    origin, clone = first.task("start"), second.task("start")
+    clone.says(**{"origin-run-id": str(first.number), "origin-task-id": str(origin.id)})
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Again/{second.number}")
+        facts = page.locator(".facts")
+        expect(facts).to_contain_text("Resumed from")
+        expect(facts.get_by_role("link", name=str(first.number), exact=True)).to_have_attribute(
+            "href", re.compile(rf"/Again/{first.number}$")
+        )
+        page = one.open(world.url + clone.page)
+        link = page.locator(".task-facts").get_by_role("link", name=f"{first.number}/start/{origin.id}")
+        expect(page.locator(".task-facts")).to_contain_text("Cloned from")
+        expect(page.get_by_text("This task was cloned: what it wrote to stdout")).to_be_visible()
+        assert "Nothing was written" not in page.inner_text("body")
+        link.click()
+        expect(page).to_have_url(world.url + origin.page)
+
+
+def test_steps_of_any_name_are_known(browser: Browser, world: World) -> None:
+    runs = [made_run(world, "Renamed") for _ in range(2)]
+    for score, run in enumerate(runs):
+        run.task("begin").says(**{"script-name": "renamed.py"})
+        run.task("finish").has({"score": score})
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Renamed/{runs[0].number}?details=open")
+        expect(page.get_by_text("renamed.py")).to_be_visible()
+        page = one.open(f"{world.url}/Renamed/{runs[0].number}/view/compare?with=Renamed/{runs[1].number}")
+        expect(page.get_by_role("row", name="score differs")).to_be_visible()
+        expect(page.get_by_label("of step")).to_have_value("finish")
+
+
+def test_a_task_that_comes_late_is_shown_without_being_said_to_be_none(browser: Browser, world: World) -> None:
+    run = made_run(world, "Late")
+    task = run.task("start")
+    with tab(browser) as one:
+        one.context.add_init_script(TITLES)
+        page = one.open(world.url + task.page)
+        expect(page.get_by_role("article", name=f"Task start/{task.id}")).to_be_visible()
+        assert [title for title in page.evaluate("window.__titles") if "No such" in title] == []
+        missing = task.id + 100_000
+        page = one.open(f"{world.url}/Late/{run.number}/start/{missing}")
+        expect(page).to_have_title("No such task · Metaflow")
+
+
+def test_values_of_a_foreach_and_caught_exceptions_are_seen_where_tasks_are(browser: Browser, world: World) -> None:
+    run = made_run(world, "Fan")
+    tasks = {country: run.task("work") for country in ("de", "fr, or so")}
+    for country, task in tasks.items():
+        task.says(**{"foreach-stack": f"{{countries={country}}}"})
+    tasks["de"].has({"_catch_exception": "boom"})
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Fan/{run.number}/view/timeline")
+        expect(page.get_by_role("treeitem").filter(has_text="countries=de")).to_contain_text("exception was caught")
+        expect(page.get_by_role("treeitem").filter(has_text="countries=fr, or so")).to_be_visible()
+        page = one.open(f"{world.url}/Fan/{run.number}/view/task?q=countries%3Dde")
+        page = one.open(f"{world.url}/Fan/{run.number}/view/task")
+        rows = page.get_by_role("table", name="Tasks").get_by_role("row")
+        expect(rows.filter(has_text="countries=de")).to_contain_text("exception was caught")
+        expect(page.get_by_role("status").filter(has_text="2 tasks")).to_be_visible()
+        page = one.open(world.url + tasks["de"].page)
+        expect(page.locator(".task-facts")).to_contain_text("exception caught")
+
+
+def test_a_progress_bar_is_shown_as_it_was_written_last(browser: Browser, world: World) -> None:
+    run = made_run(world, "Bars")
+    task = run.task("start")
+    bar = "".join(f"\rtrain {n / 20:5.1f}% |{'#' * (n // 100):<20}| {n}/2000" for n in range(2001))
+    log(run, task.id, f"{bar}\nafter the bar\n")
+    with tab(browser) as one:
+        page = one.open(world.url + task.page)
+        lines = page.get_by_role("region", name="Lines of stdout")
+        expect(lines).to_contain_text("train 100.0% |####################| 2000/2000")
+        expect(lines).not_to_contain_text("more characters")
+        page.get_by_role("searchbox", name="Search in stdout").fill("2000/2000")
+        expect(page.get_by_text("1 of 1 lines")).to_be_visible()
+
+
+def log(run: MadeRun, task: int, text: str) -> None:
+    """The logs of a task's only attempt, as its runtime hands them over."""
+    folder = run.store / run.flow / str(run.number) / "start" / str(task)
+    folder.mkdir(parents=True)
+    for stream, content in (("stdout", text), ("stderr", "")):
+        lines = "".join(f"[MFLOG|0|2026-11-25T10:00:00.000000Z|runtime|{n}]{line}\n"
+                        for n, line in enumerate(content.removesuffix("\n").split("\n")) if content)  # fmt: skip
+        (folder / f"0.runtime_{stream}.log").write_text(lines, newline="")
