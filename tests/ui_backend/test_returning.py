@@ -30,6 +30,7 @@ def own_ui(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """One that takes a task for dead after two seconds."""
     told = {**service_environment(database), "HEARTBEAT_THRESHOLD": "2", "RUN_INACTIVE_CUTOFF_TIME": "3"}
     running = RunningUI(tmp_path_factory.mktemp("ui"), told)
+    time.sleep(1.1)  # so that no outage, in whole seconds, reaches back to its start: then the database is read anyway
     yield running
     running.stop()
 
