@@ -12,6 +12,7 @@ export interface LiveEvent<T> {
 
 type Listener = (event: LiveEvent<never>) => void;
 
+const CHANGES: readonly string[] = ["INSERT", "UPDATE", "DELETE"];
 const PING_EVERY_MS = 5000;
 const PONG_WITHIN_MS = 2000;
 const FIRST_WAIT_MS = 500;
@@ -100,5 +101,7 @@ function hear(data: unknown): void {
   } catch {
     return;
   }
+  // A backend may say other things of a subscription, such as why it does not take it: those are no changes of rows.
+  if (!CHANGES.includes(event.type)) return;
   if (event.uuid !== undefined) subscriptions.get(event.uuid)?.listener(event);
 }

@@ -15,7 +15,8 @@ export function StartGuide({ empty = true }: { empty?: boolean }) {
           ? "This stack is up and waits for its first flow. It will appear here by itself."
           : "What runs with these settings is recorded here, from this machine or from a notebook."}
       </p>
-      <ol class="start-steps">
+      {/* The stack says how long the lines are: none of them moves when it has. */}
+      <ol class="start-steps" style={stack.value === undefined ? { visibility: "hidden" } : {}}>
         <li>
           <h2>In the shell where you run flows</h2>
           <Paste text={client?.shell ?? shellSettings()} what="the shell settings" />
