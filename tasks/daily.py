@@ -39,11 +39,14 @@ def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
     from metaflow_anywhere.graph import Progress
     from metaflow_anywhere.stack import profile, watchdog
     from metaflow_anywhere.terminal import styled
+    from metaflow_anywhere.ui_backend.building import HOW_TO_GET_IT, built_from
 
     stack.remember()
     watchdog.keep(stack, Progress(print))
     for path in profile.refresh(stack.settings, os.environ):
         print(f"{path} says now how to reach the stack")
+    if not built_from() and stack.settings.ui_folder is None:
+        print(f"\nnote: the web UI was not built. {HOW_TO_GET_IT}")
     word = styled("up", "bold green", sys.stdout)
     print(f"\n{word}  {stack.settings.ui_ext_url}/     state in {stack.settings.root}")
     print(f"next: {command('hello')}   or   {command('run', after='python my_flow.py run')}")

@@ -23,10 +23,19 @@ NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
 INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
            "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")  # fmt: skip
 SHOWN_LINES = 15
+HOW_TO_GET_IT = (
+    "For the web UI: run `pip install -e .` again where npm's registry can be reached, or install a wheel: it has one."
+)
+# What is served in its place; METAFLOW_SERVICE is what every page is known by.
+INSTEAD = f"""<!doctype html><meta charset="utf-8"><title>Metaflow</title><!-- METAFLOW_SERVICE -->
+<h1>The web UI was not built</h1><p>The stack is up, and flows can use it. {HOW_TO_GET_IT}</p>
+"""
 
 
 def build(target: str, version: str) -> None:
-    """Make ``BUILT`` what the sources in the working directory say, unless it is already. Ends the build on a failure.
+    """Make ``BUILT`` what the sources in the working directory say, unless it is already.
+
+    Where npm does not get its packages, a page that says so takes the UI's place: flows do not need it.
 
     ``target`` and ``version`` are hatchling's; the UI is the same in all of them.
     """
@@ -37,11 +46,15 @@ def build(target: str, version: str) -> None:
     try:
         make(sources, built)
     except (OSError, BuildFailed) as error:
-        sys.exit(
+        print(
             f"\nThe web UI could not be built: {error}\n"
             "It is made with npm, whose packages come from npm's registry: can that be reached from here?\n"
-            "Then run the same command again. `npm config get registry` says which registry that is.\n"
+            f"All else is installed. {HOW_TO_GET_IT}\n",
+            file=sys.stderr,
         )
+        if not (built / "index.html").is_file():
+            built.mkdir(parents=True, exist_ok=True)
+            (built / "index.html").write_text(INSTEAD, encoding="utf-8")
 
 
 class BuildFailed(Exception):
