@@ -33,14 +33,14 @@ Feature: A command finds the stack that is meant
   Scenario: Somebody's own profile is left as it is
     Given somebody's own profile called anywhere
     When I run "invoke configure"
-    Then it fails with "somebody's own profile"
+    Then it is refused with "somebody's own profile"
     And that profile is as it was
 
   Scenario: A notebook that imported Metaflow before the settings is told
     When the cell of "invoke env --notebook" runs in a notebook
     Then it succeeds
     When the cell of "invoke env --notebook" runs in a notebook that has imported Metaflow
-    Then it fails with "Metaflow was imported before these settings"
+    Then it is refused with "Metaflow was imported before these settings"
 
   Scenario: The same stack under fab
     When I run "fab settings"

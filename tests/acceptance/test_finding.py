@@ -87,6 +87,12 @@ def a_client_reads(place: Place) -> None:
     assert "METAFLOW_USER" not in json.loads(profile(place).read_text())
 
 
+@then(parsers.parse('it is refused with "{text}"'))
+def it_is_refused(place: Place, text: str) -> None:
+    assert place.last.status == 1, place.last.printed
+    assert text in place.last.err
+
+
 @then("that profile is as it was")
 def it_is_as_it_was(place: Place) -> None:
     assert json.loads(profile(place).read_text()) == {"METAFLOW_DEFAULT_METADATA": "local"}
