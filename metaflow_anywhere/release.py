@@ -27,14 +27,17 @@ def code_digest() -> str:
 
 
 def digest(package: Path, search_path: Iterable[Path]) -> str:
-    """The digest of the code in ``package`` and the versions, found on ``search_path``, of what it requires.
+    """The digest of the code in ``package`` and the versions, found on ``search_path``, of what it requires. The schema
+    counts as code, be it in the package or, in a checkout, beside it.
 
     The names of folders tell versions. (``importlib.metadata`` tells the same for 45 ms of CPU, at each command.)
     """
     whole = hashlib.sha256()
-    for path in sorted(_sources(package)):
+    schema = package.parent / "sql"
+    beside = _sources(schema) if schema.is_dir() else []
+    for path in sorted(_sources(package) + beside):
         content = path.read_bytes()
-        whole.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode() + content)
+        whole.update(f"{path.relative_to(package.parent).as_posix()}\0{len(content)}\0".encode() + content)
     for name, version in sorted(_requirements(search_path).items()):
         whole.update(f"{name}=={version}\0".encode())
     return whole.hexdigest()[:16]

@@ -22,6 +22,7 @@ def installed(tmp_path: Path) -> tuple[Path, Path]:
     package = libraries / "metaflow_anywhere"
     (package / "inner" / "__pycache__").mkdir(parents=True)
     (package / "static").mkdir()
+    (libraries / "sql").mkdir()
     (package / "a.py").write_text("one = 1\n")
     (package / "inner" / "b.py").write_text("two = 2\n")
     for name in ("metaflow_anywhere-0.1.0", "some_library-2.1.0", "other-1.0", "tester-8.0", "unrelated-1.0"):
@@ -36,11 +37,12 @@ def installed(tmp_path: Path) -> tuple[Path, Path]:
         lambda package, libraries: (package / "inner" / "b.py").write_text("two = 3\n"),
         lambda package, libraries: (package / "new.py").write_text(""),
         lambda package, libraries: (package / "a.py").rename(package / "inner" / "a.py"),
+        lambda package, libraries: (libraries / "sql" / "001_tables.sql").write_text("CREATE TABLE t (a int)"),
         lambda package, libraries: (libraries / "some_library-2.1.0.dist-info").rename(
             libraries / "Some.Library-2.2.0.dist-info"
         ),
     ],
-    ids=["a line", "a file", "a move", "a library's release"],
+    ids=["a line", "a file", "a move", "a step of the schema", "a library's release"],
 )
 def test_what_programs_run_is_another_release(installed: tuple[Path, Path], change: object) -> None:
     package, libraries = installed

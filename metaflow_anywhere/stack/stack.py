@@ -13,7 +13,6 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from metaflow_anywhere import __version__
 from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
@@ -21,6 +20,7 @@ from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import OPEN_FOLDER, PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
+from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
@@ -93,24 +93,28 @@ class Stack:
         if not self.data_exists:  # what has been used so far goes on
             self._require_short_datastore()
         passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
-        wanted = [
-            (root, passing, "MF_ROOT"), (self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR"),
-            (self.settings.state_dir, passing, "MF_STATE_DIR"), (self.folder, passing, "MF_STATE_DIR"),
-            (self.sockets, passing, "MF_STATE_DIR"), (self.settings.log_dir, PRIVATE_FOLDER, "MF_STATE_DIR"),
-            (self.database_socket, PRIVATE_FOLDER, "MF_STATE_DIR"),
-            (self.settings.client_cache.parent, PRIVATE_FOLDER, "MF_STATE_DIR"),
-        ]  # fmt: skip
-        for folder, mode, name in wanted:
-            self._make_folder(folder, mode, name)
-            if folder == self.sockets:
-                self._require_own(folder, mode)
-        if account := Account.for_this_process():
-            account.owns(self.database_socket)
+        self._make_folder(root, passing, "MF_ROOT")
+        self._make_folder(self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR")
+        self.make_machine_folders()
         for folder in (self.drive.root, self.log_copies):  # nobody's but ours; earlier versions left them open
             if folder.is_dir():
                 with contextlib.suppress(OSError):
                     set_mode(folder, PRIVATE_FOLDER)
         join_cards(self.settings.datastore_dir)
+
+    def make_machine_folders(self) -> None:
+        """This machine's folders alone; root is left as it is. Raises AnywhereError naming the one."""
+        passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
+        for folder, mode in (
+            (self.settings.state_dir, passing), (self.folder, passing), (self.sockets, passing),
+            (self.settings.log_dir, PRIVATE_FOLDER), (self.database_socket, PRIVATE_FOLDER),
+            (self.settings.client_cache.parent, PRIVATE_FOLDER),
+        ):  # fmt: skip
+            self._make_folder(folder, mode, "MF_STATE_DIR")
+            if folder == self.sockets:
+                self._require_own(folder, mode)
+        if account := Account.for_this_process():
+            account.owns(self.database_socket)
 
     def _require_short_datastore(self) -> None:
         """Refuse a place whose artifacts Metaflow's client could store, and could not read back."""
@@ -277,33 +281,35 @@ class Stack:
             "sync",
             [sys.executable, "-m", "metaflow_anywhere.stack.mirroring"],
             self.own_environment(),
-            fingerprint=__version__,
+            fingerprint=code_digest(),
             stop_signal="INT",
             stop_seconds=SYNC_STOP_SECONDS,
             ends_after=2,
             keep=(*PROXY_VARIABLES, "no_proxy", "NO_PROXY"),  # what it tells browsers to paste depends on them
         )
 
-    def service_program(self) -> Program:
-        """The metadata service."""
+    def service_program(self, trial: Path | None = None) -> Program:
+        """The metadata service; with ``trial``, a second one that listens on that socket only."""
+        where = self._listening(trial or self.service_socket, "" if trial else "service")
         return Program(
             "service",
-            [sys.executable, "-m", "metaflow_anywhere.service", *self._listening(self.service_socket, "service")],
+            [sys.executable, "-m", "metaflow_anywhere.service", *where],
             {**self.database_environment(), "PYTHONUNBUFFERED": "1"},
-            fingerprint=__version__,
+            fingerprint=code_digest(),
             keep=STATUS_VARIABLES,
         )
 
-    def ui_program(self) -> Program:
+    def ui_program(self, trial: Path | None = None) -> Program:
         """The UI backend. What it decodes of artifacts it keeps on this machine, within its own bound.
 
         Other sites' pages and cards, whose scripts are anybody's, may not read its answers, but for the web UIs that
-        the settings name.
+        the settings name. With ``trial``, a second one that listens on that socket only.
         """
         public = urllib.parse.urlsplit(self.settings.ui_ext_url)
+        where = self._listening(trial or self.ui_socket, "" if trial else "ui")
         return Program(
             "ui",
-            [sys.executable, "-m", "metaflow_anywhere.ui_backend", *self._listening(self.ui_socket, "ui")],
+            [sys.executable, "-m", "metaflow_anywhere.ui_backend", *where],
             {
                 **self.database_environment(),
                 **dict.fromkeys(UI_FEATURES, "1"),
@@ -320,7 +326,7 @@ class Stack:
                 "MF_UI_CACHE_DIR": str(self.folder / "ui-cache"),
                 "PYTHONUNBUFFERED": "1",
             },
-            fingerprint=f"{__version__} {built_from()}",
+            fingerprint=f"{code_digest()} {built_from()}",
             keep=UI_VARIABLES,
         )
 
@@ -363,7 +369,7 @@ class Stack:
             WATCHDOG,
             [sys.executable, "-m", "metaflow_anywhere.stack.watchdog"],
             self.own_environment(),
-            fingerprint=__version__,
+            fingerprint=code_digest(),
             autostart=True,
         )
 

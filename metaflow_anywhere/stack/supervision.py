@@ -60,6 +60,10 @@ class Info:
         return self.state in ("STARTING", "RUNNING")
 
 
+class NotReadable(Exception):
+    """The supervisor that runs cannot read its file as we write it, because of the text."""
+
+
 class Supervisor:
     """The supervisor of the stack ``stack_id``, whose files are in ``folder``, ``logs`` and ``sockets``."""
 
@@ -129,10 +133,11 @@ class Supervisor:
     # ---- doing
 
     def ensure(self, programs: Callable[[], Sequence[Program]], progress: Progress) -> None:
-        """Have a supervisor that answers and knows ``programs`` as they are now. Changed ones are stopped, not started.
+        """Have a supervisor that answers and has been told of ``programs`` as they are now.
 
-        A supervisor that is gone or hangs is replaced; what it left behind is ended first, and only then ``programs``
-        is called: it chooses ports, and those are held by what was left.
+        What runs and has changed goes on as it was told before: `renew` is how its turn comes. A supervisor that is
+        gone or hangs is replaced; what it left behind is ended first, and only then ``programs`` is called: it chooses
+        ports, and those are held by what was left.
         """
         with self._lock():
             alive = self.alive()
@@ -141,10 +146,25 @@ class Supervisor:
             wanted = programs()
             changed = self._write(wanted)
             if not alive:
+                self._forget_others(wanted)
                 self._launch(progress)
             elif changed:
-                self._reread()
-            self._forget_others(wanted)
+                try:
+                    self._reread()
+                except NotReadable as why:
+                    progress.say(f"the supervisor is of another release ({why}): it is replaced, and all that it runs")
+                    self._shut_down(progress)
+                    self._launch(progress)
+
+    def renew(self, program: Program) -> bool:
+        """If the supervisor was told anew of ``program``, stop it as it was; True if so. To be started by `start`."""
+        with self._lock():
+            _, changed, _ = self._differences()
+            if program.name not in changed:
+                return False
+            self._replace(program.name)
+            self._forget_others([program], f"{program.name}-*.json")
+            return True
 
     def _write(self, programs: Sequence[Program]) -> bool:
         """Write what supervisord and ``launch`` read; True if supervisord has to read anew."""
@@ -159,10 +179,10 @@ class Supervisor:
         _write_private(self.configuration, text)
         return True
 
-    def _forget_others(self, programs: Sequence[Program]) -> None:
+    def _forget_others(self, programs: Sequence[Program], names: str = "*.json") -> None:
         """Remove what ``launch`` was told of programs as they were before."""
         known = {self.folder / one.file_name for one in programs}
-        for path in (self.folder / FOLDER).glob("*.json"):
+        for path in (self.folder / FOLDER).glob(names):
             if path not in known:
                 path.unlink(missing_ok=True)
 
@@ -195,15 +215,18 @@ class Supervisor:
     def shut_down(self, progress: Progress) -> None:
         """End the supervisor and everything it runs, and wait for it; safe if there is none."""
         with self._lock():
-            pid = None
-            with contextlib.suppress(OSError, xmlrpc.client.Error):
-                pid = self._call("getPID", seconds=LOOK_SECONDS)
-                self._call("shutdown")
-            deadline = time.monotonic() + END_SECONDS
-            while pid and _lives(pid) and time.monotonic() < deadline:
-                time.sleep(0.02)
-            self.end_leftovers(progress)
+            self._shut_down(progress)
             self.configuration.unlink(missing_ok=True)
+
+    def _shut_down(self, progress: Progress) -> None:
+        pid = None
+        with contextlib.suppress(OSError, xmlrpc.client.Error):
+            pid = self._call("getPID", seconds=LOOK_SECONDS)
+            self._call("shutdown")
+        deadline = time.monotonic() + END_SECONDS
+        while pid and _lives(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.end_leftovers(progress)
 
     def end_leftovers(self, progress: Progress) -> int:
         """End supervisors of this stack that do not answer, then the programs they left; returns how many there were.
@@ -262,17 +285,26 @@ class Supervisor:
         wait_until(answers, what="the supervisor", seconds=START_SECONDS, progress=progress, log=self.log)
 
     def _reread(self) -> None:
+        """Have the supervisor read its file; what is new to it is added, what is gone from it ended."""
+        added, _, removed = self._differences()
+        for name in removed:
+            self._call("stopProcessGroup", name)
+            self._call("removeProcessGroup", name)
+        for name in added:
+            self._call("addProcessGroup", name)
+
+    def _differences(self) -> tuple[list[str], list[str], list[str]]:
+        """The programs that were added, changed and removed in its file since the supervisor was told of them."""
         try:
             ((added, changed, removed),) = self._call("reloadConfig")
-            for name in [*changed, *removed]:
-                self._call("stopProcessGroup", name)
-                self._call("removeProcessGroup", name)
-            for name in [*changed, *added]:
-                self._call("addProcessGroup", name)
         except xmlrpc.client.Fault as fault:
-            raise AnywhereError(
-                "the supervisor refused its configuration", why=fault.faultString, log=self.log
-            ) from None
+            raise NotReadable(fault.faultString) from None
+        return added, changed, removed
+
+    def _replace(self, name: str) -> None:
+        self._call("stopProcessGroup", name)
+        self._call("removeProcessGroup", name)
+        self._call("addProcessGroup", name)
 
     def _call(self, method: str, *arguments: Any, seconds: float = CALL_SECONDS) -> Any:
         server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=_SocketTransport(self.socket, seconds))

@@ -191,7 +191,7 @@ def keep(stack: Stack, progress: Progress) -> None:
     info, healing = stack.supervisor.info(WATCHDOG), read_healing(stack.healing_file)
     if info is None:
         stack.ensure_supervisor(progress)
-    elif not info.running:
+    elif stack.supervisor.renew(stack.watchdog_program()) or not info.running:
         stack.supervisor.start(WATCHDOG)
     elif time.time() - info.since > START_SECONDS and not (healing and healing.alive):
         progress.say("the watchdog hangs: restarting it")

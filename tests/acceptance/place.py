@@ -56,6 +56,7 @@ class Place:
         self.work.mkdir()
         (folder / "home").mkdir()
         self.prefix = prefix
+        self.project = PROJECT
         self.variables = {
             "PATH": f"{SCRIPTS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(folder / "home"),
@@ -81,6 +82,18 @@ class Place:
         """The proxy."""
         return f"http://127.0.0.1:{self.settings.port}"
 
+    def use_copy_of_the_project(self) -> Path:
+        """Commands run a copy of the project from now on, which may be changed; returns its folder."""
+        copy = self.folder / "project"
+        copy.mkdir()
+        for name in ("metaflow_anywhere", "tasks", "sql"):
+            shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("tasks.py", "invoke.yaml", "pyproject.toml"):
+            shutil.copy(PROJECT / name, copy)
+        self.project = copy
+        self.variables["PYTHONPATH"] = str(copy)
+        return copy
+
     def run(self, *command: str) -> Result:
         """Run ``command`` to its end and remember its result as the last one."""
         self.last = self.ask(*command)
@@ -89,7 +102,7 @@ class Place:
     def ask(self, *command: str) -> Result:
         """Run ``command`` to its end, to look at something."""
         done = subprocess.run(
-            [*self.prefix, *command], cwd=PROJECT, env=self.variables, stdin=subprocess.DEVNULL,
+            [*self.prefix, *command], cwd=self.project, env=self.variables, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False,
         )  # fmt: skip
         return Result(done.returncode, done.stdout, done.stderr)
@@ -97,7 +110,7 @@ class Place:
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start ``command``; its output is one stream."""
         return subprocess.Popen(
-            [*self.prefix, *command], cwd=PROJECT, env=self.variables, stdin=subprocess.DEVNULL,
+            [*self.prefix, *command], cwd=self.project, env=self.variables, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
 

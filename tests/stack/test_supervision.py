@@ -64,12 +64,24 @@ def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
     assert running_pid(supervisor, other_than=pid) != pid
 
 
-def test_a_change_of_what_a_program_is_told_stops_the_old_one(supervisor: Supervisor) -> None:
+def test_a_change_of_what_a_program_is_told_stops_the_old_one_in_its_turn(supervisor: Supervisor) -> None:
     old = start(supervisor, program(fingerprint="one"))
     assert supervisor.is_current(program(fingerprint="one"))
     assert not supervisor.is_current(program(fingerprint="two"))
-    assert start(supervisor, program(fingerprint="two")) != old
+    assert start(supervisor, program(fingerprint="two")) == old  # until its turn comes
+    assert supervisor.renew(program(fingerprint="two"))
     assert not lives(old)
+    assert not supervisor.renew(program(fingerprint="two"))
+    assert start(supervisor, program(fingerprint="two")) != old
+    assert supervisor.is_current(program(fingerprint="two"))
+
+
+def test_a_program_that_was_told_otherwise_still_comes_back_as_it_was(supervisor: Supervisor) -> None:
+    old = start(supervisor, program(fingerprint="one"))
+    supervisor.ensure(lambda: [program(fingerprint="two")], QUIET)
+    psutil.Process(old).kill()
+    assert running_pid(supervisor, other_than=old) != old
+    assert supervisor.is_current(program(fingerprint="one"))
 
 
 def test_percent_signs_quotes_and_spaces_arrive_as_they_are(supervisor: Supervisor, tmp_path: Path) -> None:

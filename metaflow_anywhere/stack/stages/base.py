@@ -12,6 +12,7 @@ from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_neede
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
+from metaflow_anywhere.stack.upgrade import prepare_upgrade
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
@@ -80,11 +81,14 @@ class ProgramStage(StackStage):
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
         with self.stack.exclusive():
+            prepare_upgrade(self.stack, progress)
             self.stack.ensure_supervisor(progress)
             if self._hangs():
                 progress.say("it runs and does not answer: restarting it")
                 self.stack.supervisor.stop(self.program_name)
             self.prepare(progress)
+            if self.stack.supervisor.renew(self.program()):
+                progress.say("the one that ran was told otherwise: replacing it")
             self.stack.supervisor.start(self.program_name)
         return self.await_answer(progress)
 

@@ -20,6 +20,7 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.mirror import flush_mirror
 from metaflow_anywhere.stack.supervision import Program
+from metaflow_anywhere.stack.upgrade import prepare_upgrade, way_back
 
 RIGHTS = ("pg_use_reserved_connections",)  # what the service's role is a member of
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
@@ -67,7 +68,9 @@ class InitSchema(StackStage):
         cluster.take_over()
         info = stack.supervisor.info(StartDatabase.program_name)
         if info is not None and info.running:
-            self._apply(stack.conninfo(SUPERUSER, "postgres"), progress)
+            conninfo = stack.conninfo(SUPERUSER, "postgres")
+            prepare_upgrade(stack, progress, schema_changes=self._lacks_steps(conninfo))
+            self._apply(conninfo, progress)
         else:
             cluster.stop()  # such as the private server of a command that was killed
             with cluster.private_server(self.log) as conninfo:
@@ -93,6 +96,18 @@ class InitSchema(StackStage):
         """The schema is part of the database, which is kept."""
         return None
 
+    def _lacks_steps(self, conninfo: str) -> bool:
+        """Whether the running database lacks steps of the schema. Raises AnywhereError where it has newer ones."""
+        ours = psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE)
+        with psycopg.connect(ours, autocommit=True) as connection:
+            try:
+                return bool(schema.pending(connection))
+            except schema.SchemaError as error:
+                raise self._refused(error) from error
+
+    def _refused(self, error: schema.SchemaError) -> AnywhereError:
+        return AnywhereError("the schema cannot be brought to this version", why=str(error), run=way_back(self.stack))
+
     def _apply(self, conninfo: str, progress: Progress) -> None:
         passwords = self.stack.passwords()
         with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
@@ -102,7 +117,7 @@ class InitSchema(StackStage):
             try:
                 schema.apply(connection, progress.say)
             except schema.SchemaError as error:
-                raise AnywhereError("the schema cannot be brought to this version", why=str(error)) from error
+                raise self._refused(error) from error
             for former in settle(connection, self.stack.settings.datastore_dir):
                 progress.say(f"what was stored in {former} is now in {self.stack.settings.datastore_dir}")
 

@@ -8,13 +8,29 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
+from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.ports import listens, require_free
 from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
+from metaflow_anywhere.stack.upgrade import upgrade_is_due
 
 
-class StartService(ProgramStage):
+class ImportingStage(ProgramStage):
+    """A program that takes longer to import than the database to start: it is begun at once, and answers 503 until the
+    database is there."""
+
+    def begin(self) -> None:
+        """Start it where nothing of this stack runs; a stack that runs is the business of `work`."""
+        stack = self.stack
+        if not is_installed(stack.settings.state_dir) or upgrade_is_due(stack):
+            return
+        stack.make_machine_folders()
+        stack.ensure_supervisor(Progress())
+        stack.supervisor.start(self.program_name)
+
+
+class StartService(ImportingStage):
     """The metadata service."""
 
     program_name = "service"
@@ -24,7 +40,7 @@ class StartService(ProgramStage):
         return self.stack.service_program()
 
 
-class StartUi(ProgramStage):
+class StartUi(ImportingStage):
     """The UI backend."""
 
     program_name = "ui"
