@@ -22,3 +22,17 @@ Feature: It runs where people are
     When I run "invoke up" there
     Then it succeeds
     And no program tried to reach another machine
+
+  Scenario: A clone in a folder of any name
+    Given a clone and its environment in a folder called "Colab Notebooks/Team #1; {x} it's"
+    When I run "invoke up"
+    Then it succeeds
+    And "invoke status" says that every program is healthy
+    And the proxy tells who comes too early that the stack is starting
+
+  Scenario: As a user whose number has no name
+    Given a user without a name and a home, with an empty root
+    When I run "invoke up"
+    Then it succeeds
+    When I run "invoke hello"
+    Then it succeeds

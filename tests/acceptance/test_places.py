@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.edge import caddy_program
+from metaflow_anywhere.stack.supervision import Supervisor
 from tests.acceptance.place import PROJECT, USER_ID, Place, new_place, words
 
 scenarios("places.feature")
 
+NAMELESS = 1000670000  # such as a container platform gives
 AS_USER = ("setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--no-new-privs")
 # Our interpreter or checkout may lie below a folder that is closed to others, such as /root. In a mount namespace of
 # its own, an open folder stands in its place, in which just the needed paths ($2 and on) are what they were.
@@ -106,3 +114,50 @@ def i_run_up_there(place: Place) -> None:
 @then("no program tried to reach another machine")
 def nobody_tried(place: Place) -> None:
     assert place.last.out.endswith("SENT 0\n"), place.last.printed
+
+
+@pytest.fixture
+def nameless_place() -> Iterator[Place]:
+    with tempfile.TemporaryDirectory(prefix="mfa-user-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o777)
+        prefix = tuple(word.replace(str(USER_ID), str(NAMELESS)) for word in prefix_for_user())
+        with new_place(Path(name) / "state", prefix, owner=NAMELESS) as place:
+            del place.variables["HOME"]
+            yield place
+
+
+@given("a user without a name and a home, with an empty root", target_fixture="place")
+def a_user_without_a_name(nameless_place: Place) -> Place:
+    assert nameless_place.ask("id", "-un").status != 0
+    return nameless_place
+
+
+@given(parsers.parse('a clone and its environment in a folder called "{name}"'), target_fixture="place")
+def a_clone_in_a_folder(fresh_place: Place, name: str) -> Place:
+    folder = fresh_place.folder / name
+    clone, environment = folder / "clone", folder / "venv"
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", "node_modules", "__pycache__", ".*_cache", "tests", "docs", "bench"
+    )
+    shutil.copytree(PROJECT, clone, ignore=left_out)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    installed = sysconfig.get_path("purelib")  # its dependencies; the clone itself comes before
+    (packages / "clone.pth").write_text(f"{clone}\n{installed}\n")
+    (environment / "bin" / "caddy").symlink_to(caddy_program())
+    invoke = environment / "bin" / "invoke"
+    invoke.write_text(f'#!/bin/sh\nexec {shlex.quote(str(environment / "bin" / "python"))} -m invoke "$@"\n')
+    invoke.chmod(0o755)
+    fresh_place.variables["PATH"] = f"{environment / 'bin'}:{fresh_place.variables['PATH']}"
+    fresh_place.prefix = ("sh", "-c", f'cd {shlex.quote(str(clone))} && exec "$@"', "sh")
+    return fresh_place
+
+
+@then("the proxy tells who comes too early that the stack is starting")
+def the_proxy_tells(place: Place) -> None:
+    program = psutil.Process(place.pids()["ui"])
+    assert "Colab Notebooks" in program.cmdline()[0]
+    Supervisor.of(place.settings).stop("ui")
+    early = requests.get(place.url, timeout=30)
+    assert early.status_code == 503
+    assert "<html" in early.text.lower()
