@@ -33,8 +33,17 @@ if TYPE_CHECKING:
     from metaflow_anywhere.stack import Stack
 
 
-@goal(needs=STAGES, help=PLAN_HELP)
-def up(stack: Stack, plan: bool = False, serial: bool = False) -> None:
+STATE_HELP = {
+    "new": "begin a new, empty mirror, although there are signs of another; that one is kept",
+    "keep": "where two databases went on from one state: local or mirror",
+    "accept-loss": "also if there was more than can be restored now",
+}
+
+
+@goal(needs=STAGES, help={**PLAN_HELP, **STATE_HELP})
+def up(
+    stack: Stack, plan: bool = False, serial: bool = False, new: bool = False, keep: str = "", accept_loss: bool = False
+) -> None:
     """Bring the whole stack up; leave alone what is up already."""
     from metaflow_anywhere.graph import Progress
     from metaflow_anywhere.stack import profile, watchdog

@@ -37,7 +37,7 @@ def snapshots(stack: Stack, json: bool = False) -> None:
 
     from metaflow_anywhere.stack import keeping
     from metaflow_anywhere.stack.questions import duration
-    from metaflow_anywhere.state.recovery import clock
+    from metaflow_anywhere.state.moments import clock
 
     found = keeping.listed(stack)
     if json:
@@ -81,7 +81,7 @@ def snapshot_verify(stack: Stack, name: str = "") -> None:
 def snapshot_delete(stack: Stack, name: str) -> None:
     """Delete a snapshot."""
     from metaflow_anywhere.stack import keeping
-    from metaflow_anywhere.state.recovery import clock
+    from metaflow_anywhere.state.moments import clock
 
     done = keeping.delete(stack, name)
     print(f"snapshot {done.name} of {clock(done.time)} is deleted")

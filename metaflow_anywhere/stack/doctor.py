@@ -29,7 +29,7 @@ from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.lease import Lease, read_lease
 from metaflow_anywhere.state.life import read_life
-from metaflow_anywhere.state.recovery import clock
+from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
 

@@ -20,14 +20,16 @@ from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.stages import ensure_role_and_database
+from metaflow_anywhere.state.aside import Aside, aside_of, find_incarnation
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drill import Drilled, drill
-from metaflow_anywhere.state.drive import DriveError
-from metaflow_anywhere.state.lease import take_lease
+from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.layout import IncarnationName
+from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import write_life
 from metaflow_anywhere.state.portable import export_database, load
-from metaflow_anywhere.state.restore import look, make_workplace, move_aside
+from metaflow_anywhere.state.restore import Kind, look, make_workplace, move_aside
 from metaflow_anywhere.state.scratch import scratch_database
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.snapshots import (
@@ -107,6 +109,18 @@ def folder_of(stack: Stack, name: str) -> str:
         return find_snapshot(stack.drive, name).folder
 
 
+def incarnation_of(drive: Drive, text: str) -> IncarnationName:
+    """The incarnation that a user means, of the mirror on ``drive``. Raises AnywhereError."""
+    with told():
+        return find_incarnation(Catalogue(drive).incarnations, text)
+
+
+def aside(stack: Stack) -> list[Aside]:
+    """What the mirror holds beside the newest state. Raises AnywhereError."""
+    with told():
+        return aside_of(Catalogue(stack.drive))
+
+
 def write_file(stack: Stack, file: Path) -> int:
     """The database as one portable file; returns its bytes. Raises AnywhereError."""
     with reached(stack) as conninfo:
@@ -147,6 +161,7 @@ def read_file(stack: Stack, file: Path, progress: Progress, *, replace: bool = F
             shutil.rmtree(work, ignore_errors=True)
         write_life(data, one, stack.cluster.programs.account)
         publish_incarnation(stack.drive, one)
+        begin_living(stack.drive, one.name)
     shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
     return Imported(rows, aside)
 
@@ -193,7 +208,7 @@ def _require_nothing_to_lose(stack: Stack) -> None:
             runs = _runs(psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE))
         if runs:
             raise AnywhereError(f"there are {runs} runs here already", why=str(stack.settings.pgdata_dir), run=way_out)
-    elif look(stack.drive, stack.settings.pgdata_dir).wants_restore:
+    elif look(stack.drive, stack.settings.pgdata_dir, memory=stack.memory).kind is not Kind.FRESH:
         raise AnywhereError("there is a state in the mirror already", why=str(stack.drive.root), run=way_out)
 
 

@@ -21,8 +21,10 @@ from metaflow_anywhere.state.copies import FileCopies
 from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.log_copies import LogCopies
+from metaflow_anywhere.state.memory import write_memory
 from metaflow_anywhere.state.standing import Reporter
 from metaflow_anywhere.state.sync import Mirrored, Sync
+from metaflow_anywhere.state.verdict import Memory
 
 COPY_SECONDS = 8.0  # a machine that goes away gives about ten
 FAST_STOP_SECONDS = 1.5  # a database that another machine has taken over must be gone within two
@@ -40,7 +42,11 @@ def main() -> None:
         stack.drive, stack.cluster, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
         stack.folder / "mirror-stage",
     )  # fmt: skip
-    reporter = Reporter(stack.standing_file)
+    name = life.incarnation.name
+    reporter = Reporter(
+        stack.standing_file,
+        remember=lambda position: write_memory(stack.memory_file, Memory(name, position, time.time())),
+    )
     copies = files_to_copy(stack, reporter)
 
     def fenced(by: Fenced) -> None:

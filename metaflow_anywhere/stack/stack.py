@@ -29,6 +29,8 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_pas
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
 from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.memory import read_memory
+from metaflow_anywhere.state.verdict import Memory
 from metaflow_anywhere.ui_backend.building import built_from
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
@@ -64,6 +66,7 @@ class Stack:
         self.identity_file = self.folder / "identity"
         self.standing_file = self.folder / "mirror.json"
         self.healing_file = self.folder / "watchdog.json"
+        self.memory_file = self.folder / "mirror-known.json"
         self.status_socket = settings.run_dir / "status.sock"
         self.service_socket = settings.run_dir / "service.sock"
         self.ui_socket = settings.run_dir / "ui.sock"
@@ -198,6 +201,11 @@ class Stack:
     def datastore_is_elsewhere(self) -> bool:
         """Whether artifacts are written outside of root, so that root needs a copy of them."""
         return self.settings.datastore_dir.resolve() != self.datastore_copy.resolve()
+
+    @property
+    def memory(self) -> Memory | None:
+        """What this machine last knew of the mirror in root."""
+        return read_memory(self.memory_file)
 
     def passwords(self) -> dict[str, str]:
         """The password of each database role."""

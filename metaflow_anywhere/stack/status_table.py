@@ -13,7 +13,7 @@ from metaflow_anywhere.stack.healing import read_healing
 from metaflow_anywhere.stack.questions import duration, saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status import UNSUPERVISED, ProgramStatus
-from metaflow_anywhere.state.recovery import clock
+from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.standing import Standing, read_standing
 from metaflow_anywhere.terminal import styled
 

@@ -20,6 +20,8 @@ from metaflow_anywhere.state.layout import (
 from metaflow_anywhere.state.listing import Listing
 from metaflow_anywhere.state.lsn import Segments, parse_lsn
 
+MOST_KEPT_BYTES = 128 << 20  # of compressed log, in memory during a restore
+
 
 @dataclass(frozen=True)
 class Incarnation:
@@ -133,17 +135,21 @@ class Fault:
 
 
 class Catalogue:
-    """The mirror on ``drive`` as it was when this object was made, and what was found to be wrong on the way."""
+    """The mirror on ``drive`` as it was when this object was made, and what was found to be wrong on the way.
 
-    def __init__(self, drive: Drive) -> None:
+    What was read and found sound for ``known``, an earlier look at the same mirror, is not read again.
+    """
+
+    def __init__(self, drive: Drive, known: Catalogue | None = None) -> None:
         self.drive = drive
         self.listing = Listing(drive)
         self.faults: list[Fault] = []
         self.incarnations: dict[IncarnationName, Incarnation] = {}
         self.unreadable: list[IncarnationName] = []  # a folder is there, and no document that says what it is
         self.snapshots: list[str] = []
-        self._sound: dict[str, bool] = {}
-        self._files: dict[str, str] = {}
+        self._sound: dict[str, bool] = {name: True for name, sound in known._sound.items() if sound} if known else {}
+        self._files: dict[str, str] = dict(known._files) if known else {}
+        self.contents: dict[str, bytes] = known.contents if known else {}
         for entry in self.listing.names():
             if snapshot_parts(entry):
                 self.snapshots.append(entry)
@@ -239,6 +245,11 @@ class Catalogue:
                 return True
         self.fault(path, what)
         return False
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Remember what was read from a file of log, which never changes, as long as there is room."""
+        if sum(map(len, self.contents.values())) + len(data) <= MOST_KEPT_BYTES:
+            self.contents[name] = data
 
     def file(self, name: str) -> str:
         """Under which name the file ``name`` of a base was found to be sound."""

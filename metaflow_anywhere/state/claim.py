@@ -13,9 +13,14 @@ from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.layout import INCARNATIONS, IncarnationName
-from metaflow_anywhere.state.lease import read_lease, take_lease
+from metaflow_anywhere.state.lease import begin_living, read_lease, take_lease
 from metaflow_anywhere.state.life import read_life, write_life
+from metaflow_anywhere.state.marks import mark_opened
 from metaflow_anywhere.state.server import Server
+from metaflow_anywhere.state.signs import gather, newest_lease
+from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Situation, stand
+
+LONGEST_LINEAGE = 500  # of 40 bytes each
 
 
 def holds(drive: Drive, data: Path) -> bool:
@@ -24,28 +29,57 @@ def holds(drive: Drive, data: Path) -> bool:
     return life is not None and lease is not None and lease.holder == life.incarnation.name
 
 
-def claim(drive: Drive, server: Server, data: Path, account: Account | None) -> Incarnation:
+def claim(
+    drive: Drive, server: Server, data: Path, account: Account | None, *, choice: Choice | None = None,
+    memory: Memory | None = None,
+) -> Incarnation:  # fmt: skip
     """The incarnation that the database in ``data``, served by ``server``, lives from now on; nothing is done if it
-    holds the lease already. Raises DriveError, ServerGone, and AnywhereError if another machine went on from here.
+    holds the lease already. Raises DriveError, ServerGone, and AnywhereError where going on is not for us to decide:
+    another machine went on from here, root is not the one of this database, or both (see ``verdict``).
     """
+    catalogue = Catalogue(drive)
+    seen = gather(catalogue, data, memory=memory, end=lambda _: server.flushed())
+    found = stand(seen, choice)
+    _require_newest(found)
     drive.prepare()
-    life, lease, catalogue = read_life(data), read_lease(drive), Catalogue(drive)
+    life, lease = read_life(data), newest_lease(catalogue)
     mine = life.incarnation if life else None
-    newest = catalogue.newest
-    if mine and newest and newest.name > mine.name:
-        raise AnywhereError(
-            "this database is not the newest state of the mirror",
-            why=f"{newest.host} has gone on from it (incarnation {newest.name.sequence})",
-            run=f"{command('down')} && {command('up')}",
-        )
-    if mine and lease and lease.holder == mine.name:
+    if mine and not found.found and lease and lease.holder == mine.name:
+        mark_opened(drive, catalogue, mine)
         if mine.name not in catalogue.incarnations:
             publish_incarnation(drive, mine)
+        begin_living(drive, mine.name)
         return mine
-    one = begin(server, data, take_lease(drive).holder, parent=mine, catalogue=catalogue)
+    parent = None if found.found else mine  # what begins a mirror of its own may not go on where another one ends
+    holder = take_lease(drive, above=seen.newest_sign).holder
+    one = begin(server, data, holder, parent=parent, catalogue=catalogue)
     write_life(data, one, account)
     publish_incarnation(drive, one)
+    begin_living(drive, one.name)
     return one
+
+
+def _require_newest(found: Situation) -> None:
+    if found.refusal:
+        raise found.refusal
+    if found.kind in (Kind.OLDER, Kind.BEHIND):
+        newest = found.newest
+        by = f"{newest.host} has gone on from it (incarnation {newest.name.sequence})" if newest else "see the mirror"
+        raise AnywhereError(
+            "this database is not the newest state of the mirror",
+            why="; ".join(found.why) if found.kind is Kind.BEHIND else by,
+            run=f"{command('down')} && {command('up')}",
+        )
+
+
+def reopen(drive: Drive, data: Path) -> None:
+    """Call before the database in ``data`` is started: its mirror no longer says that all of it is there.
+
+    Raises DriveError.
+    """
+    life = read_life(data)
+    if life is not None and drive.root.is_dir():
+        mark_opened(drive, Catalogue(drive), life.incarnation)
 
 
 def begin(
@@ -57,6 +91,7 @@ def begin(
     parent: Incarnation | None,
     start: int | None = None,
     base: str | None = None,
+    moment: float | None = None,
 ) -> Incarnation:
     """The incarnation ``name`` of ``server``, whose log is held back for it from here on. Nothing is written yet.
 
@@ -71,8 +106,20 @@ def begin(
     return Incarnation(
         name, parent.name if parent else None, identity.timeline, identity.system, identity.segments,
         identity.segments.floor(start), identity.postgres, time.time(), socket.gethostname(),
-        history.read_text() if history.exists() else "", base,
+        history.read_text() if history.exists() else "", base, _lineage(catalogue, parent, start),
+        tuple(sorted([*catalogue.incarnations, *catalogue.unreadable])), moment,
     )  # fmt: skip
+
+
+def _lineage(catalogue: Catalogue, parent: Incarnation | None, start: int) -> tuple[tuple[IncarnationName, int], ...]:
+    """The ancestors of what goes on from ``parent`` at ``start``, each with the end of its part of the log."""
+    if parent is None:
+        return ()
+    before = parent.lineage
+    if before is None:  # an older version did not record it
+        path = catalogue.path(parent)
+        before = tuple((one.parent, one.fork) for one in reversed(path) if one.parent)
+    return (*before[-LONGEST_LINEAGE:], (parent.name, start))
 
 
 def publish_incarnation(drive: Drive, one: Incarnation) -> None:

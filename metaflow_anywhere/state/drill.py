@@ -14,8 +14,10 @@ from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.judgement import describe, judge
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
-from metaflow_anywhere.state.restore import describe, make_workplace, refusal
+from metaflow_anywhere.state.restore import make_workplace, refusal
+from metaflow_anywhere.state.signs import gather
 from metaflow_anywhere.state.snapshots import Snapshot, base_of, count_rows, mark_verified
 from metaflow_anywhere.state.ways import Log, Way, ways
 
@@ -55,7 +57,11 @@ def drill(
     if snapshot is not None:
         _compare(snapshot, counted)
         mark_verified(drive, snapshot, done.note)
-    lines = [*describe(way, done.log), f"checked: {done.note}; {sum(counted.values()):,} rows in {len(counted)} tables"]
+    judgement = judge(gather(catalogue), done.log)
+    lines = [
+        *describe(way, done.log, judgement),
+        f"checked: {done.note}; {sum(counted.values()):,} rows in {len(counted)} tables",
+    ]
     return Drilled(lines, sum(counted.values()), time.monotonic() - began)
 
 

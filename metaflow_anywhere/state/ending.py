@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
-from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.layout import clean_name
 from metaflow_anywhere.state.lsn import parse_lsn
+from metaflow_anywhere.state.marks import mark_clean
+from metaflow_anywhere.state.pages import after
 from metaflow_anywhere.state.shipping import LogGone, Shipper, read_log
+from metaflow_anywhere.state.signs import shipped_end
 
-PAGE_BYTES = 8192
-PAGE_HEADER_BYTES = 24
-FIRST_PAGE_HEADER_BYTES = 40  # of a segment
-ALIGNMENT_BYTES = 8
 STOPPING = "stopping"
 
 
@@ -49,17 +45,9 @@ def stopped(cluster: Cluster, one: Incarnation) -> Stopped | None:
 
 
 def record_end(data: Path, one: Incarnation, start: int) -> int:
-    """Where the log record at ``start`` ends, by its length and the page headers it runs across.
-
-    The format: https://www.postgresql.org/docs/current/wal-internals.html, and access/xlogrecord.h, xlog_internal.h.
-    """
-    left: int = struct.unpack("<I", read_log(data, one, start, start + 4))[0]
-    position = start
-    while left > (room := PAGE_BYTES - position % PAGE_BYTES):
-        left -= room
-        position += room
-        position += FIRST_PAGE_HEADER_BYTES if position % one.segments.size == 0 else PAGE_HEADER_BYTES
-    return -(-(position + left) // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    """Where the log record at ``start`` ends."""
+    length: int = struct.unpack("<I", read_log(data, one, start, start + 4))[0]
+    return after(start, length, one.segments.size)
 
 
 def is_stopping(cluster: Cluster) -> bool:
@@ -83,15 +71,8 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
     shipper = Shipper(drive, cluster.data, one, shipped_end(catalogue, one))
     while shipper.ship(at_end.end):
         pass
-    if catalogue.clean_end(one) != at_end.end:
-        drive.put(f"{one.name}/{clean_name(at_end.end)}", sealed({"end": at_end.end, "time": time.time()}))
+    mark_clean(drive, catalogue, one, at_end.end)
     return at_end
-
-
-def shipped_end(catalogue: Catalogue, one: Incarnation) -> int:
-    """Up to where ``one`` has written its log to the drive."""
-    ends = [name.end for name in catalogue.wal(one) if name.timeline == one.timeline]
-    return max(ends, default=one.start)
 
 
 __all__ = ["LogGone", "Stopped", "flush", "is_stopping", "record_end", "shipped_end", "stopped"]

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 
 from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
 from metaflow_anywhere.state.drive import Drive, DriveError
-from metaflow_anywhere.state.layout import LEASE, IncarnationName
+from metaflow_anywhere.state.layout import FENCED, LEASE, IncarnationName
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The holder, the machine that took it, and when (epoch, seconds)."""
+    """The holder, the machine that took it, and when (epoch, seconds). ``lived`` is false while its database has not
+    run yet: should that never happen, nothing was ever in it."""
 
     holder: IncarnationName
     host: str
     time: float
+    lived: bool = True
 
 
 class Fenced(Exception):
@@ -35,37 +37,60 @@ class Fenced(Exception):
 
 def read_lease(drive: Drive) -> Lease | None:
     """The lease as it is on the drive; None if there is none or it cannot be understood. Raises DriveError."""
-    if not drive.exists(LEASE):
-        return None
+    return lease_of(drive, LEASE) if drive.exists(LEASE) else None
+
+
+def lease_of(drive: Drive, name: str) -> Lease | None:
+    """The lease in the file ``name``; None if it cannot be understood. Raises DriveError."""
     try:
-        found = unsealed(drive.read(LEASE))
-        return Lease(IncarnationName(found["sequence"], found["owner"]), found["host"], found["time"])
+        found = unsealed(drive.read(name))
+        holder = IncarnationName(found["sequence"], found["owner"])
+        return Lease(holder, found["host"], found["time"], found.get("lived", True))
     except (Damaged, KeyError):
         return None
 
 
-def take_lease(drive: Drive) -> Lease:
-    """Become the newest holder. Raises DriveError."""
+def take_lease(drive: Drive, *, above: IncarnationName | None = None) -> Lease:
+    """Become the newest holder, also newer than ``above``; the database has not lived yet. Raises DriveError."""
     highest = max((name.sequence for name in _incarnations(drive)), default=0)
     before = read_lease(drive)
     if before:
         highest = max(highest, before.holder.sequence)
-    lease = Lease(IncarnationName(highest + 1, secrets.token_hex(4)), socket.gethostname(), time.time())
-    document = {"sequence": lease.holder.sequence, "owner": lease.holder.owner, "host": lease.host, "time": lease.time}
-    drive.put(LEASE, sealed(document))
+    if above:
+        highest = max(highest, above.sequence)
+    name = IncarnationName(highest + 1, secrets.token_hex(4))
+    lease = Lease(name, socket.gethostname(), time.time(), lived=False)
+    _write(drive, lease)
     return lease
+
+
+def begin_living(drive: Drive, holder: IncarnationName) -> None:
+    """Say that the database of ``holder`` runs from now on: before its first commit. Raises DriveError."""
+    lease = read_lease(drive)
+    if lease is None or (lease.holder == holder and not lease.lived):
+        _write(drive, Lease(holder, socket.gethostname(), time.time()))
+
+
+def _write(drive: Drive, lease: Lease) -> None:
+    document = {
+        "sequence": lease.holder.sequence, "owner": lease.holder.owner, "host": lease.host, "time": lease.time,
+        "lived": lease.lived,
+    }  # fmt: skip
+    drive.put(LEASE, sealed(document))
 
 
 def check_lease(drive: Drive, mine: IncarnationName) -> None:
     """Raise Fenced if the lease, or any incarnation on the drive, is newer than ``mine``; DriveError if unreadable.
 
-    Incarnations are looked at as well, since a cloud drive may show an old lease for long.
+    Incarnations are looked at as well, since a cloud drive may show an old lease for long. Of two with one number,
+    which two replicas of a drive can have, the one with the greater owner goes on, unless it has stopped already.
     """
     lease = read_lease(drive)
     if lease and lease.holder != mine and lease.holder.sequence >= mine.sequence:
         raise Fenced(lease)
     for name in _incarnations(drive):
-        if name.sequence > mine.sequence:
+        beside = name.sequence == mine.sequence and name > mine and not drive.exists(f"{name}/{FENCED}")
+        if name.sequence > mine.sequence or beside:
             raise Fenced(Lease(name, "", 0.0))
 
 
@@ -73,4 +98,4 @@ def _incarnations(drive: Drive) -> list[IncarnationName]:
     return [name for entry in drive.names() if (name := IncarnationName.parse(entry))]
 
 
-__all__ = ["DriveError", "Fenced", "Lease", "check_lease", "read_lease", "take_lease"]
+__all__ = ["DriveError", "Fenced", "Lease", "begin_living", "check_lease", "lease_of", "read_lease", "take_lease"]

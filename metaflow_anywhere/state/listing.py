@@ -17,6 +17,10 @@ class Listing:
         self.drive = drive
         self._entries: dict[str, list[str]] = {}
 
+    def again(self) -> Listing:
+        """A second look, which asks the drive for everything anew."""
+        return Listing(self.drive)
+
     def names(self, folder: str = "", *, halves: bool = False) -> list[str]:
         """What the entries of ``folder`` stand for, sorted, each once; ``halves`` are complete writes whose rename was
         taken back, or writes that were cut off. Raises DriveError."""

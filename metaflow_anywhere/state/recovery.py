@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Pro
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
+from metaflow_anywhere.state.moments import clock, utc
 from metaflow_anywhere.state.ways import Log, Way, collect
 
 Say = Callable[[str], None]
@@ -286,13 +285,3 @@ def check_room(data: Path, packed_bytes: int) -> None:
             f"no room to restore to {data}", why=f"{free / 1e6:.0f} MB free, about {wanted / 1e6:.0f} MB needed",
             run="free some space, or set PGDATA_DIR to another disk",
         )  # fmt: skip
-
-
-def utc(moment: float) -> str:
-    """Epoch seconds as PostgreSQL reads them."""
-    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).isoformat(" ")
-
-
-def clock(moment: float) -> str:
-    """Epoch seconds for people, in their time zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

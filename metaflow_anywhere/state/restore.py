@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 import shutil
 import time
@@ -13,17 +12,24 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder
-from metaflow_anywhere.postgres import Programs
+from metaflow_anywhere.postgres import Cluster, Programs
+from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import newest_dump
-from metaflow_anywhere.state.layout import FENCED
-from metaflow_anywhere.state.lease import take_lease
-from metaflow_anywhere.state.life import read_life, write_life
-from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
-from metaflow_anywhere.state.recovery import Say, Unusable, clock, rebuild
+from metaflow_anywhere.state.ending import stopped
+from metaflow_anywhere.state.judgement import Judgement, describe, judge
+from metaflow_anywhere.state.layout import FENCED, IncarnationName
+from metaflow_anywhere.state.lease import begin_living, take_lease
+from metaflow_anywhere.state.life import write_life
+from metaflow_anywhere.state.log_reader import commits, crashed_end
+from metaflow_anywhere.state.lsn import parse_lsn
+from metaflow_anywhere.state.moments import clock
+from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server
+from metaflow_anywhere.state.signs import gather, has_database
+from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Seen, Situation, stand
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
@@ -31,55 +37,43 @@ SIGN_SECONDS = 1.5  # a writer that is alive looks at the lease every second, an
 HANDOVER_SECONDS = 5.0  # how long it then needs to stop its database and flush
 
 
-class Kind(enum.Enum):
-    """How the local database stands to the mirror."""
+def look(
+    drive: Drive, data: Path, *, cluster: Cluster | None = None, memory: Memory | None = None,
+    choice: Choice | None = None,
+) -> Situation:  # fmt: skip
+    """Compare the data directory ``data`` with the mirror; quick, and changes nothing. Raises DriveError.
 
-    FRESH = "there is neither a database here nor a state to restore"
-    CURRENT = "the database here is the newest"
-    ABSENT = "there is no database here, and a state to restore"
-    OLDER = "another machine has gone on from the database here"
-    COPY = "the database files here are a copy made elsewhere, which may be torn"
-    STRANGER = "the mirror does not know the database here"
-
-
-@dataclass(frozen=True)
-class Situation:
-    """``kind``, and the newest incarnation of the mirror if there is one."""
-
-    kind: Kind
-    newest: Incarnation | None
-
-    @property
-    def wants_restore(self) -> bool:
-        """Whether bringing the mirror's state here is what a user expects."""
-        return self.kind in (Kind.ABSENT, Kind.OLDER, Kind.COPY)
+    With ``cluster``, which is the one in ``data``, its log is compared too, if it does not run.
+    """
+    return stand(_gather(Catalogue(drive), data, cluster, memory), choice)
 
 
-def look(drive: Drive, data: Path) -> Situation:
-    """Compare the data directory ``data`` with the mirror; quick, and changes nothing. Raises DriveError."""
-    catalogue = Catalogue(drive)
-    newest = catalogue.newest
-    has_states = bool(catalogue.snapshots) or any(map(catalogue.base_folders, catalogue.incarnations.values()))
-    if not (data / "global" / "pg_control").is_file():
-        return Situation(Kind.ABSENT if has_states else Kind.FRESH, newest)
-    life = read_life(data)
-    if not has_states or newest is None:
-        return Situation(Kind.CURRENT, newest)
-    if life is None:
-        return Situation(Kind.STRANGER, newest)
-    if newest.name > life.incarnation.name:
-        return Situation(Kind.OLDER, newest)
-    return Situation(Kind.COPY if life.is_copy(data) else Kind.CURRENT, newest)
+def _gather(catalogue: Catalogue, data: Path, cluster: Cluster | None, memory: Memory | None) -> Seen:
+    if cluster is None or not has_database(data) or cluster.server_pid() is not None:
+        return gather(catalogue, data, memory=memory)
+
+    def end(one: Incarnation) -> int | None:
+        at_end = stopped(cluster, one)
+        return at_end.end if at_end else crashed_end(cluster, one)
+
+    def count(one: Incarnation, start: int, stop: int) -> int | None:
+        return commits(cluster, one, start, stop)
+
+    return gather(catalogue, data, memory=memory, end=end, commits=count)
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What to restore: the newest state, or the one ``at`` a moment (epoch, s), or the base in the folder ``base``;
-    from another mirror if ``source`` is one."""
+    of the history of the incarnation ``tip``; from another mirror if ``source`` is one. ``accept_loss``: also if there
+    was more. ``memory`` is what this machine knows of the root."""
 
     at: float | None = None
     base: str | None = None
     source: Drive | None = None
+    tip: IncarnationName | None = None
+    accept_loss: bool = False
+    memory: Memory | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -88,6 +82,7 @@ class Report:
 
     way: Way
     log: Log
+    judgement: Judgement
     faults: list[Fault]
     rejected: list[str]
     note: str
@@ -95,38 +90,21 @@ class Report:
     seconds: float
     at: float | None = None
     incarnation: Incarnation | None = None
+    beside: list[str] = field(default_factory=list)
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lines = describe(self.way, self.log, self.at)
+        self.lines = describe(self.way, self.log, self.judgement, self.at)
         self.lines += [f"checked: {self.note}"] if self.note else []
         self.lines += [f"not used, damaged: {fault}" for fault in self.faults]
         self.lines += [f"not used: {text}" for text in self.rejected]
+        self.lines += self.beside
         self.lines += [f"the database that was here is kept in {self.aside}"] if self.aside else []
 
     @property
     def summary(self) -> str:
         """One line."""
         return f"{self.lines[0]} ({self.seconds:.1f} s)"
-
-
-def describe(way: Way, log: Log, at: float | None = None) -> list[str]:
-    """The state that ``way`` and ``log`` lead to, in sentences; the first is the summary."""
-    moment = at if at is not None and at < (log.time or way.base.time) else log.time or way.base.time
-    origin = f" of {log.reached.host}" if log.reached else ""
-    lines = [f"state{origin} up to {clock(moment)}"]
-    kind = "incremental base" if way.base.prior else "base"
-    lines.append(f"from the {kind} of {clock(way.base.time)} ({way.base.folder}) and {log.ranges} ranges of log, "
-                 f"to {format_lsn(log.end)} on timeline {log.timeline}")  # fmt: skip
-    if log.reached is None:
-        lines.append("a base alone is complete in itself")
-    elif log.missing:
-        lines.append("MISSING: " + "; ".join(log.missing))
-    elif log.complete:
-        lines.append("nothing is missing: the database had been stopped, and its last commit is here")
-    elif at is None:
-        lines.append("the database had not been stopped: its last second or two before that moment may be missing")
-    return lines
 
 
 def plan(drive: Drive, wanted: Wanted) -> list[str]:
@@ -136,7 +114,27 @@ def plan(drive: Drive, wanted: Wanted) -> list[str]:
     if way is None:
         raise _too_early(catalogue, wanted) or refusal(catalogue)
     log = collect(catalogue, way)
-    return [*describe(way, log, wanted.at), *(f"not used, damaged: {fault}" for fault in catalogue.faults)]
+    judgement = _judge(catalogue, wanted, log)
+    return [
+        *describe(way, log, judgement, wanted.at),
+        *(f"not used, damaged: {fault}" for fault in catalogue.faults),
+        *(str(one) for one in aside_of(catalogue)),
+    ]
+
+
+def _judge(catalogue: Catalogue, wanted: Wanted, log: Log) -> Judgement:
+    memory = wanted.memory if wanted.source is None else None
+    return judge(gather(catalogue, memory=memory), log, tip=wanted.tip, at=wanted.at)
+
+
+def _require_all(catalogue: Catalogue, wanted: Wanted, way: Way, log: Log) -> Judgement:
+    """What may be said of the state at the end of ``log``. Raises AnywhereError if there was more, by any sign."""
+    judgement = _judge(catalogue, wanted, log)
+    said = describe(way, log, judgement, wanted.at)[0]
+    told = judgement.refusal(said, [str(fault) for fault in catalogue.faults])
+    if told and not wanted.accept_loss:
+        raise told
+    return judgement
 
 
 def restore(
@@ -157,13 +155,16 @@ def restore(
     began = time.monotonic()
     source = wanted.source or drive
     before = Catalogue(source)
-    if next(_ways(before, wanted), None) is None:
+    first = next(_ways(before, wanted), None)
+    if first is None:
         raise _too_early(before, wanted) or refusal(before)
+    _require_all(before, wanted, first, collect(before, first))
     drive.prepare()
-    name = take_lease(drive).holder
+    seen = gather(Catalogue(drive), memory=wanted.memory)
+    name = take_lease(drive, above=seen.newest_sign).holder
     if wanted.source is None and wanted.base is None:
         _await_handover(drive, before.newest, handover, say)
-    catalogue = Catalogue(source)
+    catalogue = Catalogue(source, known=before)
     work = data.with_name(f".{data.name}.restoring")
     half = work / "data"
     rejected: list[str] = []
@@ -176,6 +177,7 @@ def restore(
             begin(
                 server, half, name, catalogue=catalogue, parent=parent, start=_switch(half, server),
                 base=way.base.folder if wanted.base and wanted.source is None else None,
+                moment=wanted.at if wanted.at is not None and log.time and wanted.at < log.time else None,
             )
         ]  # fmt: skip
         server.close()
@@ -184,6 +186,7 @@ def restore(
         try:
             make_workplace(work)
             done = rebuild(programs, catalogue, way, half, at=wanted.at, say=say, log_file=log_file, then=adopt)
+            judgement = _require_all(catalogue, wanted, done.way, done.log)
             break
         except Unusable as why:
             rejected.append(f"{way.base.folder}: {why}")
@@ -196,8 +199,12 @@ def restore(
     shutil.rmtree(work, ignore_errors=True)
     write_life(data, born[0], programs.account)
     publish_incarnation(drive, born[0])
+    begin_living(drive, name)
     seconds = time.monotonic() - began
-    return Report(done.way, done.log, catalogue.faults, rejected, done.note, aside, seconds, wanted.at, born[0])
+    beside = [str(one) for one in aside_of(Catalogue(drive))] if wanted.source is None else []
+    return Report(
+        done.way, done.log, judgement, catalogue.faults, rejected, done.note, aside, seconds, wanted.at, born[0], beside
+    )
 
 
 def make_workplace(work: Path) -> None:
@@ -211,7 +218,7 @@ def make_workplace(work: Path) -> None:
 
 def _ways(catalogue: Catalogue, wanted: Wanted) -> Iterator[Way]:
     if wanted.base is None:
-        return ways(catalogue, wanted.at)
+        return ways(catalogue, wanted.at, wanted.tip)
     base = catalogue.base(wanted.base)
     return iter([Way(base, ())] if base and catalogue.is_sound(base) else [])
 
@@ -254,7 +261,11 @@ def _await_handover(drive: Drive, newest: Incarnation | None, seconds: float, sa
     while time.monotonic() < deadline:
         catalogue = Catalogue(drive)
         clean = catalogue.clean_end(newest)
-        if clean is not None and clean >= max(name.end for name in catalogue.wal(newest)):
+        if (
+            clean is not None
+            and (catalogue.opened_end(newest) or 0) < clean
+            and clean >= max(name.end for name in catalogue.wal(newest))
+        ):
             return
         time.sleep(0.1)
 

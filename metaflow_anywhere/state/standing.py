@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ WELL = ("current",)
 @dataclass
 class Standing:
     """``state``: starting, current, behind (the drive is slow), degraded (it fails), waiting (the database does not
-    answer), fenced (another machine took over) or stopped. Times are epoch seconds, positions bytes of log. ``files``
-    is how the copy of files that are written outside of root stands (copies.Copied), where there are such."""
+    answer), fenced (another machine took over) or stopped. Times are epoch seconds, positions bytes of log. ``aside``
+    are sentences on histories that the mirror holds beside this one; ``files`` is how the copy of files that are
+    written outside of root stands (copies.Copied), where there are such."""
 
     state: str = "starting"
     since: float = 0.0
@@ -41,6 +43,7 @@ class Standing:
     bases: int = 0
     base_problem: str | None = None
     files: dict[str, Any] | None = None
+    aside: list[str] = field(default_factory=list)
     beat: float = 0.0
     pid: int = 0
 
@@ -74,6 +77,7 @@ class Reporter:
     standing: Standing = field(default_factory=lambda: Standing(since=time.time(), pid=os.getpid()))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written: float = 0.0
+    remember: Callable[[int], None] | None = None  # is told the position, on each writing
     _counts: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -111,6 +115,8 @@ class Reporter:
 
     def _write(self, now: float) -> None:
         self.standing.beat = self._written = now
+        if self.remember and self.standing.position:
+            self.remember(self.standing.position)
         text = json.dumps(asdict(self.standing)).ljust(ROOM_BYTES).encode()
         half = self.path.with_name(f".{self.path.name}.new")
         with contextlib.suppress(OSError):  # a full local disk must not stop the mirror

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
+from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.bases import POSTGRES_MANIFEST, Since, publish_base, take_base
 from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import dump_database, dumps, publish_dump
 from metaflow_anywhere.state.ending import flush, is_stopping, shipped_end
-from metaflow_anywhere.state.layout import FENCED
-from metaflow_anywhere.state.lease import Fenced, check_lease
+from metaflow_anywhere.state.layout import FENCED, WalName
+from metaflow_anywhere.state.lease import Fenced, Lease, check_lease
+from metaflow_anywhere.state.marks import mark_opened
 from metaflow_anywhere.state.retention import GRACE_SECONDS, Retention
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.shipping import MERGE_AT, MIB, LogGone, Shipper
@@ -176,6 +178,7 @@ class Sync:
         self.drive.clear_halves(str(self.one.name))
         self.drive.clear_halves(f"{self.one.name}/wal")
         bases = [base for folder in catalogue.base_folders(self.one) if (base := catalogue.base(folder))]
+        mark_opened(self.drive, catalogue, self.one)
         position = shipped_end(catalogue, self.one)
         if self.server.slot_position() is None:
             self.server.make_slot()
@@ -352,6 +355,8 @@ class Sync:
         assert self.shipper is not None
         catalogue = Catalogue(self.drive)
         present = catalogue.wal(self.one)
+        self._require_own(present)
+        self.reporter.tell(aside=[str(one) for one in aside_of(catalogue, self.one)])
         merged = self.shipper.merge(present)
         self._merge_floor = self.shipper.merge_floor([*present, merged] if merged else present)
         for name in self._retention.unneeded(catalogue, self.one):
@@ -360,6 +365,25 @@ class Sync:
             self.drive.delete(name)
         for fault in catalogue.faults:
             self.log(f"damaged in the mirror: {fault}")
+
+    def _require_own(self, present: list[WalName]) -> None:
+        """Stop if the mirror has log of this very database that is newer than the database: it was set back."""
+        assert self.shipper is not None
+        newest = max((name.end for name in present if name.timeline == self.one.timeline), default=0)
+        if newest > self.shipper.position and newest > self.server_position():
+            self.fenced = Fenced(Lease(self.one.name, "a later state of this very database", 0.0))
+            self._attention.set()
+            self._watch.wake()
+
+    def server_position(self) -> int:
+        """Where the database's log ends now, by a connection of this thread's own."""
+        server = Server(self.mirrored.conninfo)
+        try:
+            return server.flushed()
+        except ServerGone:
+            return 1 << 63  # not known: nothing follows from it
+        finally:
+            server.close()
 
     def _dump(self) -> None:
         """A logical dump, if the last one is old and anything was written since."""

@@ -115,7 +115,7 @@ def _follow(
             return position
         best = max(fitting, key=lambda name: (name.end, name.level))
         left.remove(best)
-        found = _read(catalogue, one, best)
+        found = read_range(catalogue, one, best)
         if found is None:
             continue
         described, raw = found
@@ -156,18 +156,21 @@ class _Times:
         return max((lag for _, lag in self._lags), default=None)
 
 
-def _read(catalogue: Catalogue, one: Incarnation, name: WalName) -> tuple[WalRange, bytes] | None:
+def read_range(catalogue: Catalogue, one: Incarnation, name: WalName) -> tuple[WalRange, bytes] | None:
+    """A range of log, from whichever file holds it whole; None, and a fault that is told, if none does."""
     path = f"{one.name}/wal/{name}"
     expected = (str(one.name), one.system, name.timeline, name.start, name.end)
     what = "it is missing"
     for version in catalogue.listing.versions(path):
         try:
-            described, raw = unpacked(catalogue.drive.read(version))
+            data = catalogue.contents.get(version) or catalogue.drive.read(version)
+            described, raw = unpacked(data)
         except (Damaged, DriveError) as error:
             what = str(error)
             continue
         said = (described.incarnation, described.system, described.timeline, described.start, described.end)
         if said == expected:
+            catalogue.keep(version, data)
             return described, raw
         what = "it holds another range than its name says"
     catalogue.fault(path, what)

@@ -170,7 +170,7 @@ class Machine:
         self.await_sync()
 
     def restore(self, drive: Drive, wanted: Wanted | None = None) -> Report:
-        return restore(self.programs, drive, self.cluster.data, wanted or Wanted(), handover=0.0)
+        return restore(self.programs, drive, self.cluster.data, wanted or Wanted(accept_loss=True), handover=0.0)
 
     def clean_up(self) -> None:
         self.kill()

@@ -18,7 +18,7 @@ from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
-from metaflow_anywhere.stack.stages.mirror import flush_mirror
+from metaflow_anywhere.stack.stages.mirror import flush_mirror, reopen_mirror
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.stack.upgrade import prepare_upgrade, way_back
 
@@ -73,6 +73,7 @@ class InitSchema(StackStage):
             self._apply(conninfo, progress)
         else:
             cluster.stop()  # such as the private server of a command that was killed
+            reopen_mirror(stack)
             with cluster.private_server(self.log) as conninfo:
                 self._apply(conninfo, progress)
         newest = schema.available()[-1]
@@ -167,6 +168,8 @@ class StartDatabase(ProgramStage):
         if (info is None or not info.running) and cluster.stop():
             progress.say("ended a PostgreSQL that was left running on these files")
         cluster.forget_stale_pid()
+        if info is None or not info.running:
+            reopen_mirror(self.stack)
         cluster.configure(self.stack.database_settings())
 
     def undo(self, progress: Progress) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError
@@ -16,18 +18,21 @@ from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.state.claim import claim, holds
+from metaflow_anywhere.state.claim import claim, holds, reopen
 from metaflow_anywhere.state.copies import CopyFailed, complete, fill, wants_filling
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.ending import LogGone, flush
 from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.memory import write_memory
 from metaflow_anywhere.state.restore import Kind, Report, Situation, Wanted, look, plan, restore
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.standing import read_standing
+from metaflow_anywhere.state.verdict import Choice, Memory
 
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
+AS_EVER = Choice()  # the user decided nothing
 
 
 @dataclass
@@ -35,13 +40,16 @@ class RestoreSnapshot(StackStage):
     """The newest database, from the mirror, where this machine has none or an older one.
 
     ``wanted`` is another state that the user asks for; ``replace`` that the database here be put aside for it;
-    ``dry_run`` that nothing be changed.
+    ``dry_run`` that nothing be changed; ``accept_loss`` that less be restored than there was; ``choice`` is what the
+    user decided where there is more than one database to go on with, or none that is all there.
     """
 
     limit: float = RESTORE_SECONDS
     wanted: Wanted | None = None
     replace: bool = False
     dry_run: bool = False
+    accept_loss: bool = False
+    choice: Choice = AS_EVER
 
     @property
     def log(self) -> Path:
@@ -53,11 +61,11 @@ class RestoreSnapshot(StackStage):
         if self.wanted or self.replace or self.dry_run:
             return needed("it was asked for")
         try:
-            found = look(self.stack.drive, self.stack.settings.pgdata_dir)
+            found = self._situation()
         except DriveError as error:
             return needed(str(error))
         if found.kind is Kind.FRESH:
-            return not_needed("no earlier state in root")
+            return not_needed("a new one is begun, as was asked for" if found.found else "no earlier state in root")
         if found.kind is not Kind.CURRENT:
             return needed(found.kind.value)
         if self._lacks_files():
@@ -67,7 +75,7 @@ class RestoreSnapshot(StackStage):
     def work(self, progress: Progress) -> str:
         """Restore what is wanted, or the newest state; never over a database that may be newer."""
         with self.stack.exclusive():
-            wanted = self.wanted or Wanted()
+            wanted = replace(self.wanted or Wanted(), accept_loss=self.accept_loss, memory=self.stack.memory)
             try:
                 if self.dry_run:
                     for line in plan(self.stack.drive, wanted):
@@ -85,7 +93,8 @@ class RestoreSnapshot(StackStage):
 
     def _require_room(self, progress: Progress) -> None:
         """Raise AnywhereError where restoring would put a database aside that nobody asked to replace."""
-        settings, kind = self.stack.settings, self._situation().kind
+        settings, found = self.stack.settings, self._situation()
+        kind = found.kind
         asked = self.wanted is not None or self.replace
         if asked and (self.stack.supervisor.alive() or (self.stack.data_exists and self.stack.cluster.server_pid())):
             raise AnywhereError(
@@ -103,7 +112,9 @@ class RestoreSnapshot(StackStage):
                 why="it is never deleted: with --replace it is moved aside",
                 run=again("--replace"),
             )
-        if kind is Kind.OLDER:
+        if found.refusal and not asked:
+            raise found.refusal
+        if kind in (Kind.OLDER, Kind.BEHIND):
             self.stack.supervisor.shut_down(progress)
             self.stack.cluster.stop()
 
@@ -118,7 +129,9 @@ class RestoreSnapshot(StackStage):
         return report
 
     def _situation(self) -> Situation:
-        return look(self.stack.drive, self.stack.settings.pgdata_dir)
+        stack = self.stack
+        cluster = stack.cluster if stack.data_exists else None
+        return look(stack.drive, stack.settings.pgdata_dir, cluster=cluster, memory=stack.memory, choice=self.choice)
 
     def _lacks_files(self) -> bool:
         """Whether artifacts are in root, and not where they are read from."""
@@ -161,9 +174,11 @@ def mirror_of(root: str) -> Drive:
     return Drive(folder)
 
 
+@dataclass
 class Sync(ProgramStage):
-    """The mirror of the database inside root."""
+    """The mirror of the database inside root; ``choice`` is what the user decided about it."""
 
+    choice: Choice = AS_EVER
     program_name = "sync"
 
     def program(self) -> Program:
@@ -182,7 +197,11 @@ class Sync(ProgramStage):
         self.stack.cluster.own_top_files()
         server = Server(self.stack.conninfo(SUPERUSER, "postgres"))
         try:
-            claim(self.stack.drive, server, self.stack.settings.pgdata_dir, self.stack.cluster.programs.account)
+            stack, account = self.stack, self.stack.cluster.programs.account
+            data, memory = stack.settings.pgdata_dir, stack.memory
+            one = claim(stack.drive, server, data, account, choice=self.choice, memory=memory)
+            if memory is None or memory.incarnation != one.name:
+                write_memory(stack.memory_file, Memory(one.name, one.start, time.time()))
         except DriveError as error:
             raise AnywhereError("the mirror cannot be written", why=str(error), run=command("doctor")) from error
         except ServerGone as gone:
@@ -207,11 +226,15 @@ class Sync(ProgramStage):
 def flush_mirror(stack: Stack) -> str:
     """Carry what a stopped database wrote last into the mirror; says so in a few words. Raises AnywhereError."""
     life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
-    if life is None or not stack.drive.root.is_dir():
+    if life is None:
         return ""
     try:
+        if not stack.drive.root.is_dir():
+            raise DriveError(f"{stack.drive.root} is gone (is the drive still mounted?)")
         check_lease(stack.drive, life.incarnation.name)
         done = flush(stack.drive, stack.cluster, life.incarnation)
+        if done:
+            write_memory(stack.memory_file, Memory(life.incarnation.name, done.end, time.time()))
         files = flush_files(stack)
     except Fenced as fenced:
         return f"; {fenced}, nothing was written to its mirror"
@@ -222,6 +245,16 @@ def flush_mirror(stack: Stack) -> str:
             run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
         ) from error
     return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else files
+
+
+def reopen_mirror(stack: Stack) -> None:
+    """Call before the database is started: what its mirror says of its end is no longer so.
+
+    A drive that fails keeps no database from starting; the mirror's program tries again, before it writes anything.
+    """
+    if stack.data_exists:
+        with contextlib.suppress(DriveError):
+            reopen(stack.drive, stack.settings.pgdata_dir)
 
 
 def flush_files(stack: Stack) -> str:
@@ -245,4 +278,4 @@ def flush_files(stack: Stack) -> str:
     return f"; all of {source} is in {target}"
 
 
-__all__ = ["RestoreSnapshot", "Sync", "flush_mirror", "mirror_of", "moment"]
+__all__ = ["RestoreSnapshot", "Sync", "flush_mirror", "mirror_of", "moment", "reopen_mirror"]
