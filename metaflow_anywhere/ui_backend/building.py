@@ -23,6 +23,7 @@ NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
 INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
            "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")  # fmt: skip
 SHOWN_LINES = 15
+EDITABLE = "editable"  # hatchling's name of what `pip install -e` makes
 HOW_TO_GET_IT = (
     "For the web UI: run `pip install -e .` again where npm's registry can be reached, or install a wheel: it has one."
 )
@@ -35,9 +36,10 @@ INSTEAD = f"""<!doctype html><meta charset="utf-8"><title>Metaflow</title><!-- M
 def build(target: str, version: str) -> None:
     """Make ``BUILT`` what the sources in the working directory say, unless it is already.
 
-    Where npm does not get its packages, a page that says so takes the UI's place: flows do not need it.
+    Where npm does not get its packages, a clone has a page that says so in the UI's place: flows do not need it. A wheel
+    is not made without the UI: the build ends.
 
-    ``target`` and ``version`` are hatchling's; the UI is the same in all of them.
+    ``target`` and ``version`` are hatchling's; a UI that is built is the same in all of them.
     """
     sources = Path("ui").absolute()
     built = Path.cwd() / "metaflow_anywhere" / "ui_backend" / "static"
@@ -46,12 +48,14 @@ def build(target: str, version: str) -> None:
     try:
         make(sources, built)
     except (OSError, BuildFailed) as error:
-        print(
+        told = (
             f"\nThe web UI could not be built: {error}\n"
             "It is made with npm, whose packages come from npm's registry: can that be reached from here?\n"
-            f"All else is installed. {HOW_TO_GET_IT}\n",
-            file=sys.stderr,
+            "Then run the same command again. `npm config get registry` says which registry that is.\n"
         )
+        if version != EDITABLE:
+            sys.exit(told)
+        print(f"{told}All else is installed.", file=sys.stderr)
         if not (built / "index.html").is_file():
             built.mkdir(parents=True, exist_ok=True)
             (built / "index.html").write_text(INSTEAD, encoding="utf-8")

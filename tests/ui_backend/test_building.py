@@ -70,5 +70,16 @@ def test_a_build_that_fails_says_why_and_what_to_do_and_leaves_what_was_there(pr
     assert (folder / "index.html").read_text() == "the old one"
 
 
+def test_a_clone_has_a_page_that_says_so_where_the_ui_cannot_be_built(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "ui" / "src" / "main.ts").write_text("changed")
+    building.build("wheel", "editable")
+    page = project / "metaflow_anywhere" / "ui_backend" / "static"
+    assert "was not built" in (page / "index.html").read_text()
+    assert "`npm ci` ended with status" in capsys.readouterr().err
+    assert not building.is_current(page, project / "ui")
+
+
 def test_the_lock_file_names_no_registry() -> None:
     assert "resolved" not in LOCK.read_text()
