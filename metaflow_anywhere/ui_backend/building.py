@@ -36,7 +36,7 @@ INSTEAD = f"""<!doctype html><meta charset="utf-8"><title>Metaflow</title><!-- M
 def build(target: str, version: str) -> None:
     """Make ``BUILT`` what the sources in the working directory say, unless it is already.
 
-    Where npm does not get its packages, a clone has a page that says so in the UI's place: flows do not need it. A wheel
+    Where npm does not get its packages, a clone has a page that says so in the UI's place: flows need none. A wheel
     is not made without the UI: the build ends.
 
     ``target`` and ``version`` are hatchling's; a UI that is built is the same in all of them.
