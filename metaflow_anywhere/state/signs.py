@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.layout import DUMPS, LEASE, IncarnationName
+from metaflow_anywhere.state.layout import DUMPS, INCARNATIONS, LEASE, IncarnationName
 from metaflow_anywhere.state.lease import Lease, lease_of
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.moments import clock
@@ -37,7 +37,7 @@ def gather(
         one = catalogue.incarnations.get(name)
         faults = "; ".join(str(fault) for fault in catalogue.faults if fault.name.startswith(f"{name}/INC"))
         unborn = lease is not None and lease.holder == name and not lease.lived
-        lived = not (unborn and not catalogue.listing.names(f"{name}/wal"))
+        lived = not unborn or bool(set(catalogue.listing.names(str(name), halves=True)) - set(INCARNATIONS))
         signs.append(Sign(str(name), branch(one, ends) if one else faults, name, lived, ends.get(name, 0)))
     signs += [Sign(folder, "a snapshot") for folder in catalogue.snapshots]
     if dumps := catalogue.listing.names(DUMPS):

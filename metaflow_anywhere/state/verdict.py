@@ -186,7 +186,7 @@ def _with_database(seen: Seen, local: Local, newest: Incarnation | None) -> Situ
 
 
 def _nothing_here(seen: Seen, newest: Incarnation | None) -> Situation:
-    if not any(one.lived for one in seen.signs) and seen.memory is None:
+    if not seen.signs and seen.memory is None:  # a lease that nobody lived under may be an old one that came back
         return Situation(Kind.FRESH, newest)
     if not seen.states:
         return Situation(Kind.UNSEEN, newest, (*_told(seen), LOADING))

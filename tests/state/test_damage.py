@@ -113,7 +113,7 @@ def files_of(drive: Drive) -> dict[str, Path]:
 
 
 def rows(drive: Drive, machine: Machine) -> tuple[Report, int]:
-    report = restore(machine.programs, drive, machine.cluster.data, Wanted(), handover=0.0)
+    report = restore(machine.programs, drive, machine.cluster.data, Wanted(accept_loss=True), handover=0.0)
     with machine.cluster.private_server() as conninfo:
         import psycopg
 

@@ -46,7 +46,9 @@ def test_nothing_new_is_begun_over_any_sign_unless_it_is_asked_for(seen: Seen) -
 
 def test_without_any_sign_it_is_new() -> None:
     assert stand(Seen()).kind is Kind.FRESH
-    assert stand(Seen((replace(LEASE, lived=False),))).kind is Kind.FRESH
+    unborn = (replace(LEASE, lived=False),)
+    assert stand(Seen(unborn)).kind is Kind.UNSEEN, "an old lease may have come back"
+    assert stand(Seen(unborn, local=Local(None))).found, "a first claim that was cut off is made again"
 
 
 def test_a_root_that_does_not_have_the_mirror_of_the_database_here_is_refused() -> None:
