@@ -50,6 +50,8 @@ class Incarnation:
     @property
     def fork(self) -> int:
         """Up to where the log of the parent is part of this one's: where its timeline parted, else its own start."""
+        if self.lineage and self.lineage[-1][0] == self.parent:
+            return self.lineage[-1][1]
         lines = [line for line in self.history.split("\n") if line.strip()]
         return parse_lsn(lines[-1].split()[1]) if lines else self.start
 
@@ -173,6 +175,14 @@ class Catalogue:
         while path[-1].parent and path[-1].parent in self.incarnations:
             path.append(self.incarnations[path[-1].parent])
         return path
+
+    def suits(self, base: Base, path: list[Incarnation], index: int) -> bool:
+        """Whether ``base``, of the incarnation ``path[index]``, is of what ``path[0]`` came from: a machine that did
+        not know that another had gone on from it may have taken bases of its own history since."""
+        if index == 0:
+            return True
+        parent, child = path[index], path[index - 1]
+        return base.end <= (child.start if child.timeline == parent.timeline else child.fork)
 
     def base_folders(self, one: Incarnation) -> list[str]:
         """The folders of the bases of ``one``, newest first, whole or not."""

@@ -74,10 +74,13 @@ class Retention:
         """Incarnations that hold a history beside that of ``tip``, or that such a history needs to be restored."""
         found: set[IncarnationName] = set()
         for aside in aside_of(catalogue, tip):
-            for one in catalogue.path(aside.incarnation):
+            path = catalogue.path(aside.incarnation)
+            for index, one in enumerate(path):
                 found.add(one.name)
                 bases = (catalogue.base(folder) for folder in catalogue.base_folders(one))
-                if any(base and base.end <= aside.start and self._is_good(catalogue, base) for base in bases):
+                if any(
+                    base and catalogue.suits(base, path, index) and self._is_good(catalogue, base) for base in bases
+                ):
                     break
         return found
 
@@ -106,11 +109,13 @@ class Retention:
     def _kept_bases(self, catalogue: Catalogue, path: list[Incarnation]) -> list[tuple[Incarnation, list[Base]]]:
         """Who owns each, and each with those it builds on, itself last."""
         kept: list[tuple[Incarnation, list[Base]]] = []
-        for one in path:
+        for index, one in enumerate(path):
             for folder in catalogue.base_folders(one):
                 base = catalogue.base(folder)
                 chain = catalogue.chain(base) if base else None
-                if base is None or chain is None or any(chain[0] == other[0] for _, other in kept):
+                if base is None or chain is None or not catalogue.suits(base, path, index):
+                    continue
+                if any(chain[0] == other[0] for _, other in kept):
                     continue
                 if self._is_good(catalogue, base):
                     kept.append((one, chain))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.layout import DUMPS, INCARNATIONS, LEASE, IncarnationName
+from metaflow_anywhere.state.layout import DUMPS, INCARNATIONS, LEASE, IncarnationName, base_start
 from metaflow_anywhere.state.lease import Lease, lease_of
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.moments import clock
@@ -27,10 +27,9 @@ def gather(
     """
     names = [*catalogue.incarnations, *catalogue.unreadable]
     mine = read_life(data) if data is not None and has_database(data) else None
-    looked_at = [
-        one.name for one in catalogue.incarnations.values() if mine in (None,) or one.name == mine.incarnation.name
-    ]
-    ends = {name: shipped_end(catalogue, catalogue.incarnations[name]) for name in looked_at}
+    known = catalogue.incarnations
+    looked_at = [name for name in known if mine is None or name == mine.incarnation.name]
+    ends = {name: mirrored_end(catalogue, known[name]) for name in looked_at}
     lease = newest_lease(catalogue)
     signs = [*_lease_signs(catalogue, lease)]
     for name in sorted(names):
@@ -74,6 +73,12 @@ def shipped_end(catalogue: Catalogue, one: Incarnation) -> int:
     """Up to where ``one`` has written its log to the drive."""
     ends = [name.end for name in catalogue.wal(one) if name.timeline == one.timeline]
     return max(ends, default=one.start)
+
+
+def mirrored_end(catalogue: Catalogue, one: Incarnation) -> int:
+    """Up to where the mirror knows the log of ``one``: by its ranges, and by a base, which may be ahead of them."""
+    starts = [base_start(folder.rpartition("/")[2]) or 0 for folder in catalogue.base_folders(one)]
+    return max(shipped_end(catalogue, one), *starts, 0)
 
 
 def newest_lease(catalogue: Catalogue) -> Lease | None:

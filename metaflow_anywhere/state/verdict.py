@@ -255,7 +255,9 @@ def strangers(seen: Seen) -> list[Incarnation]:
             knew |= {name for name in seen.known if name.sequence < at.name.sequence}
         at = seen.known.get(at.parent) if at.parent else None
     beside = [one for name, one in seen.known.items() if name not in knew]
-    return sorted((one for one in beside if seen.ends.get(one.name, 0) > one.start), key=lambda one: one.name)
+    equal = newest.name.sequence  # of one with that number, nobody can have known: also if nothing of it is here yet
+    worth = [one for one in beside if one.name.sequence == equal or seen.ends.get(one.name, 0) > one.start]
+    return sorted(worth, key=lambda one: one.name)
 
 
 def branch(one: Incarnation, ends: Mapping[IncarnationName, int]) -> str:

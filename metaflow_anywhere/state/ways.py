@@ -66,6 +66,9 @@ def ways(catalogue: Catalogue, at: float | None = None, tip: IncarnationName | N
                 base = catalogue.base(folder)
                 if base is None or (at is not None and base.time > at):
                     continue
+                if folder != one.base and not catalogue.suits(base, path, index):
+                    seen.discard(folder)  # it may well be of another history
+                    continue
                 if catalogue.is_sound(base):
                     yield Way(base, onward)
 

@@ -1,0 +1,492 @@
+"""Machines that share a cloud: what they do in one schedule, and what must be true of it whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.state import claim as claiming
+from metaflow_anywhere.state import restore as restoring
+from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
+from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
+from metaflow_anywhere.state.documents import sealed
+from metaflow_anywhere.state.drive import DriveError
+from metaflow_anywhere.state.judgement import Level
+from metaflow_anywhere.state.layout import MANIFEST, IncarnationName, base_name
+from metaflow_anywhere.state.lease import Fenced, check_lease
+from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.lsn import format_lsn
+from metaflow_anywhere.state.marks import mark_clean
+from metaflow_anywhere.state.recovery import Recovered
+from metaflow_anywhere.state.restore import Wanted
+from metaflow_anywhere.state.retention import Retention
+from metaflow_anywhere.state.shipping import Shipper
+from metaflow_anywhere.state.signs import gather, shipped_end
+from metaflow_anywhere.state.verdict import Choice, Kind, Memory
+from metaflow_anywhere.state.ways import Log, Way, collect, ways
+from tests.state.simulator.model import (
+    SEGMENTS,
+    Clock,
+    Cloud,
+    Crash,
+    Database,
+    ModelDrive,
+    ModelServer,
+    records,
+)
+
+MERGE_AT = 3
+
+
+class Violation(AssertionError):
+    """Something that must never be; the text says what."""
+
+
+class ModelShipper(Shipper):
+    """Reads the model's log."""
+
+    database: Database
+
+    def read(self, start: int, end: int) -> bytes:
+        return self.database.read(start, end)
+
+
+@dataclass
+class Machine:
+    """One machine: its drive, its database while it has one, and what it remembers."""
+
+    name: str
+    drive: ModelDrive
+    data: Path
+    database: Database | None = None
+    running: bool = False
+    one: Incarnation | None = None
+    memory: Memory | None = None
+    shipper: ModelShipper | None = None
+    retention: Retention = field(default_factory=lambda: Retention(0.0))
+
+
+class World:
+    """All machines of one schedule. ``truth`` is every commit of each incarnation's history, in order."""
+
+    def __init__(self, seed: int, folder: Path, clock: Clock) -> None:
+        self.rng = random.Random(seed)
+        self.clock = clock
+        self.folder = folder
+        self.cloud = Cloud()
+        self.late = self.rng.random() < 0.4
+        self.truth: dict[IncarnationName, list[int]] = {}
+        self.promised: dict[IncarnationName, int] = {}  # commits that were on a drive that loses nothing
+        self.latest: IncarnationName | None = None
+        self.commits = 0
+        self.made = 0
+        self.machines = [self.new_machine()]
+
+    def new_machine(self) -> Machine:
+        self.made += 1
+        place = self.folder / f"m{self.made}"
+        place.mkdir(parents=True)
+        return Machine(place.name, ModelDrive(self.cloud, self.rng, late=self.late), place / "pgdata")
+
+    # ---- one machine
+
+    def up(self, machine: Machine, choice: Choice | None = None, *, accept_loss: bool = False) -> None:
+        """What ``invoke up`` does, as far as it is about the state. Raises AnywhereError, DriveError."""
+        if machine.running:
+            return
+        database, drive = machine.database, machine.drive
+        end: Callable[[Incarnation], int | None] = lambda _: database.end if database else None  # noqa: E731
+        count: Any = lambda one, start, stop: self._count(machine, start)  # noqa: E731
+        catalogue = Catalogue(drive)
+        lacks = self._lacks_its_mirror(machine) and choice is None
+        seen = gather(catalogue, machine.data, memory=machine.memory, end=end, commits=count)
+        found = restoring.stand(seen, choice)
+        if found.refusal:
+            raise found.refusal
+        if found.kind is Kind.FRESH or (found.kind is Kind.CURRENT and database is None):
+            if not (choice and choice.new):
+                self._check_nothing_was_there(machine)
+            self.create(machine)
+        elif found.wants_restore:
+            self.restore(machine, Wanted(accept_loss=accept_loss, memory=machine.memory))
+        self.start(machine, choice)
+        if lacks and machine.database is database:
+            raise Violation("a database founded a mirror in a root that had nothing of its own")
+
+    def create(self, machine: Machine) -> None:
+        machine.database = Database()
+        make_data(machine.data)
+
+    def start(self, machine: Machine, choice: Choice | None) -> None:
+        database = machine.database
+        assert database
+        server: Any = ModelServer(database)
+        one = claiming.claim(machine.drive, server, machine.data, None, choice=choice, memory=machine.memory)
+        database.write()  # that it was started
+        self.truth.setdefault(one.name, list(database.commits))
+        machine.one, machine.running, self.latest = one, True, one.name
+        catalogue = Catalogue(machine.drive)
+        machine.shipper = ModelShipper(machine.drive, machine.data, one, shipped_end(catalogue, one), MERGE_AT)
+        machine.shipper.database = database
+        machine.memory = Memory(one.name, machine.shipper.position, self.clock.time())
+
+    def restore(self, machine: Machine, wanted: Wanted) -> None:
+        """The product's own restore; what it says is compared with what is true."""
+        self.target = machine
+        whole = machine.drive.is_whole and not self.late
+        programs: Any = SimpleNamespace(account=None)
+        report = restoring.restore(programs, machine.drive, machine.data, wanted, handover=0.0)
+        database, reached = machine.database, report.log.reached
+        assert database and reached and report.incarnation
+        history = self.truth[reached.name]
+        if history[: len(database.commits)] != database.commits:
+            raise Violation(f"two histories were mixed: {database.commits} is not of {history}")
+        if whole and not wanted.accept_loss and wanted.tip is None:
+            self._check_chosen(machine, reached.name, report.incarnation.name)
+        if "nothing is missing" in " ".join(report.lines):
+            self._check_complete(machine, reached, database, whole=whole)
+        if report.judgement.level is Level.TAIL and whole and wanted.tip is None:
+            newest = max(self.truth)
+            promised = self.promised.get(newest, 0)
+            if reached.name == newest and len(database.commits) < promised:
+                raise Violation(f"{len(database.commits)} of {promised} promised commits, and no word of it")
+            if reached.name < newest and len(self.truth[newest]) > len(database.commits):
+                raise Violation(f"{reached.name} was restored without a word of {newest}")
+
+    def commit(self, machine: Machine) -> None:
+        if machine.running and machine.database and machine.one:
+            self.commits += 1
+            machine.database.write(self.commits)
+            self.truth[machine.one.name].append(self.commits)
+
+    def ship(self, machine: Machine) -> None:
+        if machine.running and machine.shipper and machine.database and machine.one:
+            while machine.shipper.ship(machine.database.end):
+                pass
+            machine.memory = Memory(machine.one.name, machine.shipper.position, self.clock.time())
+            if not self.late:
+                self.promised[machine.one.name] = len(machine.database.commits)
+
+    def base(self, machine: Machine) -> None:
+        """A base backup, in the order in which the product publishes one."""
+        database, one, drive = machine.database, machine.one, machine.drive
+        if not (machine.running and database and one):
+            return
+        while database.end % SEGMENTS.size:
+            database.write()
+        start = database.end
+        folder = f"{one.name}/{base_name(start)}"
+        content = json.dumps([database.commits, database.digest]).encode()
+        files = {}
+        for name, data in ((POSTGRES_MANIFEST, b"model"), (ARCHIVE, content)):
+            files[name] = {"sha256": drive.put(f"{folder}/{name}", data), "bytes": len(data)}
+        base = Base(folder, "model", database.timeline, start, start, SEGMENTS, 180006, self.clock.time(), files)
+        drive.put(f"{folder}/{MANIFEST}", sealed(base.document()))
+
+    def upkeep(self, machine: Machine) -> None:
+        if not (machine.running and machine.shipper and machine.one):
+            return
+        catalogue = Catalogue(machine.drive)
+        machine.shipper.merge(catalogue.wal(machine.one))
+        before = restorable(self.cloud, self.rng) if machine.drive.is_whole else {}
+        for name in machine.retention.unneeded(Catalogue(machine.drive), machine.one):
+            machine.drive.delete(name)
+        if before:
+            self._check_reachable(before, machine)
+
+    def look_at_lease(self, machine: Machine) -> None:
+        if machine.running and machine.one:
+            try:
+                check_lease(machine.drive, machine.one.name)
+            except Fenced:
+                self.down(machine)
+
+    def down(self, machine: Machine) -> None:
+        if not (machine.running and machine.database and machine.one and machine.shipper):
+            return
+        machine.database.write()  # the checkpoint of a shutdown
+        machine.running = False
+        end = machine.database.end
+        while machine.shipper.ship(end):
+            pass
+        mark_clean(machine.drive, Catalogue(machine.drive), machine.one, end)
+        machine.memory = Memory(machine.one.name, end, self.clock.time())
+
+    def kill(self, machine: Machine) -> None:
+        """Its programs end at once; the machine is there again later."""
+        machine.running = False
+        machine.drive.crash_in = None
+
+    # ---- what must be true
+
+    def _count(self, machine: Machine, start: int) -> int:
+        database = machine.database
+        assert database
+        raw = database.read(max(start, database.start), database.end)
+        return sum(1 for commit, _ in records(raw) if commit)
+
+    def _check_nothing_was_there(self, machine: Machine) -> None:
+        lived = [name for name in machine.drive.view if "/" in name and "INC" not in name]
+        if lived or machine.memory:
+            raise Violation(f"an empty database over {sorted(lived)[:3]} and {machine.memory}")
+
+    def _lacks_its_mirror(self, machine: Machine) -> bool:
+        mine = self._own(machine) if machine.database else None
+        lease = machine.drive.view.get("LEASE.json", b"")
+        return mine is not None and not (
+            any(path.startswith(str(mine)) for path in machine.drive.view) or mine.owner.encode() in lease
+        )
+
+    def _check_chosen(self, machine: Machine, reached: IncarnationName, born: IncarnationName) -> None:
+        folders = {IncarnationName.parse(path.partition("/")[0]) for path in machine.drive.view}
+        equal = [one for one in folders if one and one.sequence == reached.sequence and one not in (reached, born)]
+        if equal:
+            raise Violation(f"of {reached} and {equal[0]}, which have one number, one was taken by chance")
+
+    def _check_complete(self, machine: Machine, reached: Incarnation, database: Database, *, whole: bool) -> None:
+        folders = {IncarnationName.parse(path.partition("/")[0]) for path in machine.drive.view}
+        later = [name for name in folders if name and name > reached.name and name != self._own(machine)]
+        if later:
+            raise Violation(f"'nothing is missing' at {reached.name}, and there is {max(later)}")
+        if machine.memory and machine.memory.incarnation > reached.name:
+            raise Violation(f"'nothing is missing' at {reached.name}, and this machine knows of {machine.memory}")
+        newest = self.truth[max(self.truth)]
+        if whole and database.commits != newest:
+            raise Violation(f"'nothing is missing', but {len(database.commits)} of {len(newest)} commits")
+
+    @staticmethod
+    def _own(machine: Machine) -> IncarnationName | None:
+        life = read_life(machine.data)
+        return life.incarnation.name if life else None
+
+    def _check_reachable(self, before: dict[IncarnationName, int], machine: Machine) -> None:
+        after = restorable(self.cloud, self.rng)
+        for name, count in before.items():
+            unique = set(self.truth[name][:count]) - set(machine.database.commits if machine.database else ())
+            if unique and after.get(name, 0) < count:
+                raise Violation(f"{len(unique)} commits of {name} were deleted, which nothing else has")
+
+
+def restorable(cloud: Cloud, rng: random.Random) -> dict[IncarnationName, int]:
+    """How many commits can be had back of each incarnation, from all that is in the cloud."""
+    drive = ModelDrive(cloud, rng, late=False)
+    catalogue = Catalogue(drive)
+    found = {}
+    for name in catalogue.incarnations:
+        way = next(ways(catalogue, tip=name), None)
+        if way is not None:
+            found[name] = len(replayed(catalogue, way)[0].commits)
+    return found
+
+
+def replayed(catalogue: Catalogue, way: Way) -> tuple[Database, Log]:
+    """The database that ``way`` leads to, as PostgreSQL would recover it: as far as each record follows the last."""
+    commits, digest = json.loads(catalogue.drive.read(catalogue.file(f"{way.base.folder}/{ARCHIVE}")))
+    logs: dict[int, dict[int, bytes]] = {}
+
+    def write(one: Incarnation, position: int, raw: bytes) -> None:
+        logs.setdefault(one.timeline, {})[position] = raw
+
+    log = collect(catalogue, way, write)
+    result = Database(log.timeline, way.base.log_end, commits, digest)
+    forks = {one.timeline: one.fork for one in way.path if one.history}
+    order = sorted(timeline for timeline in logs if timeline <= log.timeline)
+    position = way.base.log_end
+    for index, timeline in enumerate(order):
+        stop = forks[order[index + 1]] if index + 1 < len(order) else log.end
+        raw = bytearray()
+        for place, part in sorted(logs[timeline].items()):
+            if place + len(part) > position + len(raw) >= place:
+                raw[place - position if place >= position else 0 :] = part[max(0, position - place) :]
+        for commit, said in records(bytes(raw[: max(0, stop - position)])):
+            follows = result.copied()
+            follows.write(commit)
+            if follows.digest != said:
+                return result, log
+            result = follows
+        position = result.end
+    return result, log
+
+
+def make_data(data: Path) -> None:
+    (data / "global").mkdir(parents=True)
+    (data / "global" / "pg_control").touch()
+    (data / "pg_wal").mkdir()
+
+
+def rebuild_for(world: World) -> Callable[..., Recovered]:
+    """Stands in for PostgreSQL's recovery."""
+
+    def rebuild(_: Any, catalogue: Catalogue, way: Way, data: Path, **told: Any) -> Recovered:
+        old, log = replayed(catalogue, way)
+        switch = old.end
+        new = Database(log.timeline + 1, SEGMENTS.floor(switch), old.commits, old.digest)
+        known = old.read(max(new.start, old.start), switch)
+        new.log = bytearray(switch - new.start - len(known)) + bytearray(known)
+        make_data(data)
+        (data / "pg_wal" / f"{new.timeline:08X}.history").write_text(
+            f"{log.timeline}\t{format_lsn(switch)}\tno target\n"
+        )
+        new.write()  # the end of recovery
+        world.target.database = new
+        told["then"]("", log)
+        return Recovered(data, way, log)
+
+    return rebuild
+
+
+def run(seed: int, folder: Path, steps: int = 30) -> None:
+    """One schedule. Raises Violation."""
+    with patched(seed) as clock:
+        world = World(seed, folder, clock)
+        restoring.rebuild = rebuild_for(world)  # type: ignore[assignment]
+        restoring.Server = lambda _: ModelServer(world.target.database)  # type: ignore[assignment, misc, return-value, arg-type]
+        try:
+            for _ in range(steps):
+                step(world)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def step(world: World) -> None:
+    """Something happens."""
+    rng = world.rng
+    machine = rng.choice(world.machines)
+    if rng.random() < 0.1:
+        machine.drive.crash_in = rng.randrange(1, 25)
+    try:
+        with contextlib.suppress(AnywhereError, DriveError):
+            rng.choices(list(STEPS), weights=list(STEPS.values()))[0](world, machine)
+    except Crash:
+        world.kill(machine)
+    machine.drive.crash_in = None
+
+
+def work(world: World, machine: Machine) -> None:
+    for _ in range(world.rng.randrange(1, 12)):
+        world.commit(machine)
+    world.ship(machine)
+
+
+def user(world: World, machine: Machine) -> None:
+    """Somebody looks again once all is there, and then decides."""
+    machine.drive.mounted = True
+    machine.drive.arrive()
+    try:
+        world.up(machine)
+    except AnywhereError:
+        choice = Choice(keep=world.rng.choice(("local", "mirror")) if machine.database else "mirror")
+        world.up(machine, choice, accept_loss=True)
+
+
+def another(world: World, machine: Machine) -> None:
+    """The machine goes for good, or stays; another one comes, and sees what it sees."""
+    if world.rng.random() < 0.6:
+        if world.rng.random() < 0.5:
+            world.down(machine)
+        world.kill(machine)
+        machine.drive.upload(world.rng.random() if world.late else 1.0)
+        world.machines.remove(machine)
+    if len(world.machines) < 3:
+        world.machines.append(world.new_machine())
+    if world.rng.random() < 0.5:
+        world.machines[-1].drive.spoil()
+    world.up(world.machines[-1])
+
+
+def away(world: World, machine: Machine) -> None:
+    """The drive is not mounted, or its folder is empty, while the machine is up or when it comes up."""
+    if world.rng.random() < 0.5:
+        machine.drive.mounted = not machine.drive.mounted
+    elif not machine.running:
+        machine.drive.view = {}
+        world.up(machine)
+
+
+def set_back(world: World, machine: Machine) -> None:
+    """The database is put back as it was some commits ago."""
+    if machine.running or not machine.database or machine.database.end - machine.database.start < 8 * 16:
+        return
+    database = machine.database
+    cut = world.rng.randrange(1, 6)
+    older = Database(database.timeline, database.start, database.commits, database.digest)
+    kept = list(records(bytes(database.log)))[:-cut]
+    dropped = sum(1 for commit, _ in list(records(bytes(database.log)))[-cut:] if commit)
+    older.log, older.digest = database.log[: -cut * 16], kept[-1][1] if kept else 0
+    older.commits = database.commits[: len(database.commits) - dropped]
+    machine.database, machine.memory = older, None
+    machine.drive.arrive()
+    world.up(machine)
+    if machine.running and machine.database is older and machine.one:
+        shipped = world.promised.get(machine.one.name, 0)
+        if machine.drive.is_whole and shipped > len(older.commits):
+            raise Violation(f"a database with {len(older.commits)} of {shipped} commits in its mirror goes on")
+        world.truth[machine.one.name] = list(older.commits)  # what only this machine had is no part of any truth
+
+
+STEPS: dict[Callable[[World, Machine], None], float] = {
+    work: 10,
+    lambda world, machine: world.commit(machine): 3,
+    lambda world, machine: world.base(machine): 4,
+    lambda world, machine: world.upkeep(machine): 4,
+    lambda world, machine: world.look_at_lease(machine): 4,
+    lambda world, machine: world.down(machine): 3,
+    lambda world, machine: world.kill(machine): 2,
+    lambda world, machine: world.up(machine): 5,
+    lambda world, machine: machine.drive.upload(0.5): 3,
+    lambda world, machine: machine.drive.arrive(): 3,
+    user: 3,
+    another: 4,
+    away: 1,
+    set_back: 1,
+}
+
+
+@contextlib.contextmanager
+def patched(seed: int) -> Any:
+    """The clock, the dice and what looks into PostgreSQL's own format, for one schedule."""
+    from metaflow_anywhere.state import aside, lease, marks, retention, shipping
+
+    clock, dice = Clock(), random.Random(seed + 1)
+    former: list[tuple[Any, str, Any]] = []
+
+    def put(module: Any, name: str, value: Any) -> None:
+        former.append((module, name, getattr(module, name)))
+        setattr(module, name, value)
+
+    for module in (lease, marks, retention, shipping, claiming, restoring):
+        put(module, "time", clock)
+    put(lease, "secrets", SimpleNamespace(token_hex=lambda count: f"{dice.getrandbits(8 * count):0{2 * count}x}"))
+    put(restoring, "rebuild", restoring.rebuild)
+    put(restoring, "Server", restoring.Server)
+    for module in (aside, restoring):
+        if hasattr(module, "has_commits"):
+            put(module, "has_commits", model_has_commits)
+    try:
+        yield clock
+    finally:
+        for module, name, value in reversed(former):
+            setattr(module, name, value)
+
+
+def model_has_commits(catalogue: Catalogue, one: Incarnation, start: int) -> bool:
+    """As the product's, of the model's records."""
+    from metaflow_anywhere.state.ways import read_range
+
+    position = start
+    for name in catalogue.all_wal(one):
+        if name.timeline == one.timeline and name.start <= position < name.end:
+            found = read_range(catalogue, one, name)
+            if found is not None:
+                if any(commit for commit, _ in records(found[1][position - name.start :])):
+                    return True
+                position = name.end
+    return False
