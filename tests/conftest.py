@@ -81,9 +81,8 @@ def postgres_conninfo(postgres_cluster: Cluster) -> Iterator[str]:
         yield conninfo
 
 
-@pytest.fixture(autouse=True)
-def usual_umask() -> Iterator[None]:
-    """Importing the command line's tasks makes new files of this process private; a test starts as a shell does."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Importing the command line's tasks makes new files of this process private; a test, and every fixture made
+    for it, starts as a shell does."""
+    os.umask(0o022)
