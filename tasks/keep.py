@@ -39,11 +39,13 @@ def snapshots(stack: Stack, json: bool = False) -> None:
     from metaflow_anywhere.stack.questions import duration
     from metaflow_anywhere.state.moments import clock
 
-    found = keeping.listed(stack)
+    found, beside = keeping.listed(stack), keeping.aside(stack)
     if json:
         print(json_format.dumps([{**asdict(one), "rows": one.rows} for one in found], indent=2))
         return
     console = Console(highlight=False)
+    for other in beside:
+        console.print(str(other), markup=False, soft_wrap=True)
     if not found:
         console.print(f"no snapshots yet; to take one: {command('snapshot', name='NAME')}")
         return

@@ -17,6 +17,7 @@ from metaflow_anywhere.state.lsn import format_lsn
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.signs import shipped_end
 from metaflow_anywhere.state.verdict import fork_of
+from metaflow_anywhere.state.ways import read_range
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,31 @@ def aside_of(catalogue: Catalogue, tip: Incarnation | None = None) -> list[Aside
     return found
 
 
+def require_one_history(catalogue: Catalogue, at: float) -> None:
+    """Raise AnywhereError if another history than that of the newest state was written at the moment ``at`` (epoch, s):
+    a moment is of one of them, and only the user knows of which."""
+    others = [one for one in aside_of(catalogue) if _was_written_at(catalogue, one, at)]
+    newest = catalogue.newest
+    if newest is None or not others:
+        return
+    labels = [f"{newest.name.sequence}-{newest.name.owner}", *(one.label for one in others)]
+    raise AnywhereError(
+        f"at {clock(at)} there was more than one history of the database",
+        why="\n".join([f"incarnation {labels[0]} of {newest.host} is the newest", *map(str, others)]),
+        run="   or   ".join(
+            command("restore-snapshot", at=clock(at), incarnation=label, replace=True) for label in labels
+        ),
+    )
+
+
+def _was_written_at(catalogue: Catalogue, aside: Aside, at: float) -> bool:
+    one = aside.incarnation
+    names = [name for name in catalogue.wal(one) if name.timeline == one.timeline and name.end > aside.start]
+    found = (read_range(catalogue, one, name) for name in names)
+    times = [pair[0].time for pair in found if pair]
+    return bool(times) and min(times) <= at <= max(times)
+
+
 def find_incarnation(names: Iterable[IncarnationName], text: str) -> IncarnationName:
     """The incarnation that a user means by ``7`` or ``7-0badcafe``. Raises AnywhereError."""
     known = sorted(names)
@@ -72,4 +98,4 @@ def find_incarnation(names: Iterable[IncarnationName], text: str) -> Incarnation
     raise AnywhereError(what, why=f"there are: {labels}", run=command("snapshots"))
 
 
-__all__ = ["Aside", "aside_of", "find_incarnation"]
+__all__ = ["Aside", "aside_of", "find_incarnation", "require_one_history"]

@@ -19,12 +19,14 @@ from metaflow_anywhere.state.layout import FENCED, LEASE, IncarnationName
 @dataclass(frozen=True)
 class Lease:
     """The holder, the machine that took it, and when (epoch, seconds). ``lived`` is false while its database has not
-    run yet: should that never happen, nothing was ever in it."""
+    run yet: should that never happen, nothing was ever in it. ``above`` is then the newest incarnation that anything
+    named before: this file may have been all that did."""
 
     holder: IncarnationName
     host: str
     time: float
     lived: bool = True
+    above: IncarnationName | None = None
 
 
 class Fenced(Exception):
@@ -45,7 +47,8 @@ def lease_of(drive: Drive, name: str) -> Lease | None:
     try:
         found = unsealed(drive.read(name))
         holder = IncarnationName(found["sequence"], found["owner"])
-        return Lease(holder, found["host"], found["time"], found.get("lived", True))
+        above = IncarnationName.parse(found.get("above") or "")
+        return Lease(holder, found["host"], found["time"], found.get("lived", True), above)
     except (Damaged, KeyError):
         return None
 
@@ -54,12 +57,10 @@ def take_lease(drive: Drive, *, above: IncarnationName | None = None) -> Lease:
     """Become the newest holder, also newer than ``above``; the database has not lived yet. Raises DriveError."""
     highest = max((name.sequence for name in _incarnations(drive)), default=0)
     before = read_lease(drive)
-    if before:
-        highest = max(highest, before.holder.sequence)
-    if above:
-        highest = max(highest, above.sequence)
+    named = [one for one in (above, before and before.above, before and before.lived and before.holder) if one]
+    highest = max([highest, *(one.sequence for one in named), before.holder.sequence if before else 0])
     name = IncarnationName(highest + 1, secrets.token_hex(4))
-    lease = Lease(name, socket.gethostname(), time.time(), lived=False)
+    lease = Lease(name, socket.gethostname(), time.time(), lived=False, above=max(named, default=None))
     _write(drive, lease)
     return lease
 
@@ -74,7 +75,7 @@ def begin_living(drive: Drive, holder: IncarnationName) -> None:
 def _write(drive: Drive, lease: Lease) -> None:
     document = {
         "sequence": lease.holder.sequence, "owner": lease.holder.owner, "host": lease.host, "time": lease.time,
-        "lived": lease.lived,
+        "lived": lease.lived, "above": str(lease.above) if lease.above else None,
     }  # fmt: skip
     drive.put(LEASE, sealed(document))
 

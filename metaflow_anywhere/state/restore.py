@@ -13,7 +13,7 @@ from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Cluster, Programs
-from metaflow_anywhere.state.aside import aside_of
+from metaflow_anywhere.state.aside import aside_of, require_one_history
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
@@ -110,6 +110,7 @@ class Report:
 def plan(drive: Drive, wanted: Wanted) -> list[str]:
     """What ``restore`` would do now, in sentences. Verifies all that it names; changes nothing. Raises as it does."""
     catalogue = Catalogue(wanted.source or drive)
+    _require_one_history(catalogue, wanted)
     way = next(_ways(catalogue, wanted), None)
     if way is None:
         raise _too_early(catalogue, wanted) or refusal(catalogue)
@@ -120,6 +121,11 @@ def plan(drive: Drive, wanted: Wanted) -> list[str]:
         *(f"not used, damaged: {fault}" for fault in catalogue.faults),
         *(str(one) for one in aside_of(catalogue)),
     ]
+
+
+def _require_one_history(catalogue: Catalogue, wanted: Wanted) -> None:
+    if wanted.at is not None and wanted.tip is None and wanted.base is None:
+        require_one_history(catalogue, wanted.at)
 
 
 def _judge(catalogue: Catalogue, wanted: Wanted, log: Log) -> Judgement:
@@ -155,6 +161,7 @@ def restore(
     began = time.monotonic()
     source = wanted.source or drive
     before = Catalogue(source)
+    _require_one_history(before, wanted)
     first = next(_ways(before, wanted), None)
     if first is None:
         raise _too_early(before, wanted) or refusal(before)

@@ -91,7 +91,11 @@ def _lease_signs(catalogue: Catalogue, lease: Lease | None) -> list[Sign]:
     if lease is not None:
         name = lease.holder
         what = f"incarnation {name.sequence}-{name.owner} of {lease.host}, taken {clock(lease.time)}"
-        return [Sign(LEASE, what, name, lease.lived)]
+        signs = [Sign(LEASE, what, name, lease.lived)]
+        if lease.above:
+            was = f"incarnation {lease.above.sequence}-{lease.above.owner} was the newest when {lease.host} took over"
+            signs.append(Sign(LEASE, was, lease.above))
+        return signs
     present = catalogue.listing.versions(LEASE)
     return [Sign(LEASE, "it cannot be read, or has not arrived yet")] if present else []
 

@@ -17,7 +17,7 @@ from metaflow_anywhere.state import claim as claiming
 from metaflow_anywhere.state import restore as restoring
 from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
 from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
-from metaflow_anywhere.state.documents import sealed
+from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
 from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.judgement import Level
 from metaflow_anywhere.state.layout import MANIFEST, IncarnationName, base_name
@@ -143,6 +143,7 @@ class World:
         self.target = machine
         whole = machine.drive.is_whole and not self.late
         programs: Any = SimpleNamespace(account=None)
+        named = newest_lived(machine.drive)
         report = restoring.restore(programs, machine.drive, machine.data, wanted, handover=0.0)
         database, reached = machine.database, report.log.reached
         assert database and reached and report.incarnation
@@ -152,6 +153,8 @@ class World:
         if whole and not wanted.accept_loss and wanted.tip is None:
             self._check_chosen(machine, reached.name, report.incarnation.name)
         if "nothing is missing" in " ".join(report.lines):
+            if named and named > reached.name and wanted.tip is None:
+                raise Violation(f"'nothing is missing' at {reached.name}, and the lease named {named}")
             self._check_complete(machine, reached, database, whole=whole)
         if report.judgement.level is Level.TAIL and whole and wanted.tip is None:
             newest = max(self.truth)
@@ -273,6 +276,16 @@ class World:
             unique = set(self.truth[name][:count]) - set(machine.database.commits if machine.database else ())
             if unique and after.get(name, 0) < count:
                 raise Violation(f"{len(unique)} commits of {name} were deleted, which nothing else has")
+
+
+def newest_lived(drive: ModelDrive) -> IncarnationName | None:
+    """Whom the lease names, if that lived or came after what lived."""
+    try:
+        found = unsealed(drive.view.get("LEASE.json", b""))
+    except Damaged:
+        return None
+    holder = IncarnationName(found["sequence"], found["owner"])
+    return holder if found["lived"] else None
 
 
 def restorable(cloud: Cloud, rng: random.Random) -> dict[IncarnationName, int]:

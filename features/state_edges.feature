@@ -1,0 +1,72 @@
+Feature: A root that is partly there, older, or not mounted
+  A refusal is forgiven; starting empty, or with less than there was, without a word, is not
+
+  Scenario: Only a part of root has arrived
+    Given a stack that is up
+    And a flow called Kept with a run
+    When I run "invoke down"
+    And root is brought to another machine, without the database's own files
+    And the documents of the mirror have not arrived yet
+    And I run "invoke up"
+    Then the exit status is 1
+    And it prints "signs of an earlier state"
+    And there is no database yet
+    When all of root has arrived
+    And I run "invoke up"
+    Then it succeeds
+    And it prints "nothing is missing"
+    And the run of Kept is still there
+    When I run "invoke down"
+    And root is brought to another machine, without the database's own files
+    And the newest incarnation has not arrived yet
+    And I run "invoke up"
+    Then the exit status is 1
+    And it prints "not all there was"
+    And it prints "MISSING"
+    And there is no database yet
+    When I run "invoke up --accept-loss"
+    Then it succeeds
+    And it prints "MISSING"
+    And the run of Kept is still there
+
+  Scenario: Root is not mounted
+    Given an empty root
+    And the database is kept outside of root
+    When I run "invoke up"
+    And a flow called Kept with a run
+    And the mirror's folder goes away
+    And I run "invoke down"
+    Then the exit status is 1
+    And it prints "its last commits are not in the mirror"
+    When I run "invoke up"
+    Then the exit status is 1
+    And it prints "root does not have the mirror that the database here belongs to"
+    When the mirror's folder comes back
+    And I run "invoke up"
+    Then it succeeds
+    And the run of Kept is still there
+
+  Scenario: The database is put back as it was before, and moments of two histories
+    Given a stack that is up
+    When I run "invoke down"
+    And a copy of the database's files is made
+    And I run "invoke up"
+    And a flow called Kept with a run
+    And I run "invoke down"
+    And the copy of the database's files is put back
+    And I run "invoke up"
+    Then it succeeds
+    And it prints "nothing is missing"
+    And the run of Kept is still there
+    When this moment is remembered as the good one
+    And a flow called Regretted with a run
+    And this moment is remembered as the regretted one
+    And a flow called Later with a run
+    And I run "invoke down"
+    And I go back to the good moment
+    Then it succeeds
+    When I ask for the regretted moment
+    Then the exit status is 1
+    And it prints "there was more than one history"
+    When I run "invoke snapshots"
+    Then it prints "beside the newest state"

@@ -1,0 +1,90 @@
+"""Steps of features/state_edges.feature."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from pytest_bdd import given, parsers, scenarios, when
+
+from tests.acceptance.place import Place
+from tests.acceptance.test_state import a_flow_with_a_run
+
+scenarios("state_edges.feature")
+
+
+@when(parsers.parse("a flow called {name} with a run"))
+def a_flow_runs(place: Place, name: str) -> None:
+    a_flow_with_a_run(place, name)
+
+
+@when("the mirror's folder goes away")
+def the_mirror_goes(place: Place) -> None:
+    (place.settings.root / "pg").rename(place.settings.root / "pg.away")
+
+
+@when("I go back to the good moment")
+def back_to_the_moment(place: Place) -> None:
+    place.run("invoke", "restore-snapshot", "--at", place.notes["good"], "--replace")
+
+
+@given("the database is kept outside of root")
+def database_elsewhere(place: Place) -> None:
+    place.variables["PGDATA_DIR"] = str(place.folder / "fast-pgdata")
+
+
+@when("the documents of the mirror have not arrived yet")
+def no_documents(place: Place) -> None:
+    for path in (place.settings.root / "pg").glob("inc-*/INC*.json"):
+        path.rename(path.with_name(f"{path.name}.later"))
+
+
+@when("all of root has arrived")
+def all_has_arrived(place: Place) -> None:
+    for path in (place.settings.root / "pg").glob("inc-*/INC*.json.later"):
+        path.rename(path.with_name(path.name.removesuffix(".later")))
+
+
+@when("the newest incarnation has not arrived yet")
+def the_newest_is_away(place: Place) -> None:
+    mirror = place.settings.root / "pg"
+    max(mirror.glob("inc-*")).rename(mirror.with_name("later"))
+
+
+@when("the mirror's folder comes back")
+def the_mirror_comes_back(place: Place) -> None:
+    (place.settings.root / "pg.away").rename(place.settings.root / "pg")
+
+
+@when("a copy of the database's files is made")
+def the_files_are_copied(place: Place) -> None:
+    shutil.copytree(place.settings.pgdata_dir, saved(place), symlinks=True)
+
+
+@when("the copy of the database's files is put back")
+def the_files_are_put_back(place: Place) -> None:
+    """Into the very same folder, as a reverted disk has it."""
+    data = place.settings.pgdata_dir
+    for path in list(data.iterdir()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.copytree(saved(place), data, symlinks=True, dirs_exist_ok=True)
+    owner = data.stat()
+    for path in data.rglob("*"):
+        shutil.chown(path, owner.st_uid, owner.st_gid)
+
+
+def saved(place: Place) -> Path:
+    return place.folder / "saved-pgdata"
+
+
+@when(parsers.parse("this moment is remembered as the {name} one"))
+def a_moment(place: Place, name: str) -> None:
+    time.sleep(1.1)  # a moment is given in whole seconds, and must lie between two commits
+    place.notes[name] = time.strftime("%Y-%m-%d %H:%M:%S")
+    time.sleep(1.1)
+
+
+@when("I ask for the regretted moment")
+def ask_for_the_regretted(place: Place) -> None:
+    place.run("invoke", "restore-snapshot", "--at", place.notes["regretted"], "--replace")
