@@ -28,10 +28,15 @@ Feature: The verbs of every day
     Then it succeeds
     And only the program service was restarted
 
-  Scenario: Logs
-    When I run "invoke logs service -n 5"
+  Scenario: Logs tell what clients asked, not what the stack asks itself
+    Given a flow called LogFlow with a run
+    When I run "invoke status"
+    And I run "invoke logs service -n 2"
     Then it succeeds
-    And it prints "GET /ping"
+    And it prints "POST /flows/LogFlow/run"
+    And it does not print "GET /ping"
+    When I run "invoke logs sync"
+    Then each line of the log has a time in UTC
 
   Scenario: An SQL prompt
     When I run "invoke psql -- -Atc 'SELECT 40 + 2'"

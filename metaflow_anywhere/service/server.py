@@ -74,7 +74,9 @@ class Server:
             return response
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
-            self._access_log.write(request.remote, request.method, request.raw_path, status, milliseconds)
+            self._access_log.write(
+                request.remote, request.method, request.raw_path, status, milliseconds, request.headers
+            )
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         try:

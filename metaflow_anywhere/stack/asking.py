@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
+from metaflow_anywhere.own_questions import NAME
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -46,7 +48,7 @@ def get_url(url: str, seconds: float) -> Answer:
 
 def _get(connection: http.client.HTTPConnection, path: str) -> Answer:
     try:
-        connection.request("GET", path, headers={"Connection": "close"})
+        connection.request("GET", path, headers={"Connection": "close", "User-Agent": NAME})
         answer = connection.getresponse()
         return Answer(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
     finally:

@@ -53,7 +53,7 @@ def main() -> None:
         end_copies(copies, 0)  # what flows write here now is not of the run that has this number there
         stop_database(stack, by)
 
-    sync = Sync(mirrored, life.incarnation, reporter, fenced)
+    sync = Sync(mirrored, life.incarnation, reporter, fenced, log=say)
 
     def end(*, machine_goes: bool) -> None:
         sync.end(machine_goes=machine_goes)
@@ -86,8 +86,10 @@ def end_copies(copies: list[FileCopies | LogCopies], seconds: float) -> None:
 
 
 def say(text: str) -> None:
-    """A line for the log."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+    """A line for the log, with the time in UTC, as the other programs' logs have it."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    print(f"{stamp}.{int(now * 1000) % 1000:03d}Z {text}", flush=True)
 
 
 def stop_database(stack: Stack, fenced: Fenced) -> None:
@@ -106,5 +108,6 @@ if __name__ == "__main__":
     try:
         main()
     except AnywhereError as error:
-        print("\n".join(error.lines()), file=sys.stderr)
+        for line in error.lines():
+            say(line)
         sys.exit(1)

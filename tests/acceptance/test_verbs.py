@@ -53,7 +53,7 @@ def it_lists_programs(place: Place) -> None:
     head, *lines = place.last.out.splitlines()
     assert head.split() == ["program", "state", "address", "pid", "memory", "uptime", "answer"]
     for name, line in zip(("database", "service", "ui", "proxy"), lines, strict=False):
-        assert re.match(rf"{name}\s+up\s+127\.0\.0\.1:\d+\s+\d+\s+\d+ MB\s+\d.*\d ms", line), line
+        assert re.match(rf"{name}\s+up\s+\S+\s+\d+\s+\d+ MB\s+\d.*\d ms", line), line
 
 
 @when('I run "invoke restart service"')
@@ -66,6 +66,13 @@ def i_restart_the_service(place: Place) -> None:
 def only_the_service_was_restarted(place: Place) -> None:
     before, after = place.notes["pids"], place.pids()
     assert {name for name in after if after[name] != before[name]} == {"service"}
+
+
+@then("each line of the log has a time in UTC")
+def each_line_has_a_time(place: Place) -> None:
+    lines = [line for line in place.last.out.splitlines() if line.strip()]
+    assert lines
+    assert [line for line in lines if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line)] == []
 
 
 @then("the ten stages are listed in order, a line each")

@@ -81,5 +81,43 @@ def test_a_clone_has_a_page_that_says_so_where_the_ui_cannot_be_built(
     assert not building.is_current(page, project / "ui")
 
 
+@pytest.fixture
+def path_without_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole path, and no Node beside Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setattr(building.sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def put_node(folder: Path, version: str) -> None:
+    for name, told in (("node", version), ("npm", "10.0.0")):
+        (folder / name).write_text(f"#!/bin/sh\necho {told}\n")
+        (folder / name).chmod(0o755)
+
+
+def test_pip_gets_node_only_where_the_ui_must_be_built_and_no_node_will_do(
+    project: Path, path_without_node: Path
+) -> None:
+    assert building.requirements(project) == [building.NODE_WHEEL]
+    for version in ("v18.20.4", "v20.18.0", "v21.7.3", "v22.11.0", "nonsense"):
+        put_node(path_without_node, version)
+        assert building.requirements(project) == [building.NODE_WHEEL], version
+    for version in ("v20.19.0", "v22.12.0", "v24.1.0"):
+        put_node(path_without_node, version)
+        assert building.requirements(project) == [], version
+    (path_without_node / "npm").unlink()
+    assert building.requirements(project) == [building.NODE_WHEEL]
+    built(project)
+    assert building.requirements(project) == []
+
+
+def test_a_wheel_is_not_made_where_there_is_no_npm(project: Path, path_without_node: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        building.build("wheel", "standard")
+    assert "there is no npm" in str(ended.value.code)
+
+
 def test_the_lock_file_names_no_registry() -> None:
     assert "resolved" not in LOCK.read_text()
