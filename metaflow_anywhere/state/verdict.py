@@ -203,7 +203,7 @@ def _beside_a_newer(seen: Seen, mine: Incarnation, above: IncarnationName) -> Si
     if newer is None:  # what it is cannot be read: bringing it here will say so
         return Situation(Kind.OLDER, newest, _told(seen))
     descends = descends_from(newer, mine.name, seen.known)
-    if descends is False:
+    if descends is False or strangers(seen):
         return Situation(Kind.DIVERGED, newest, both)
     is_kept = local.end is not None and seen.ends.get(mine.name, 0) >= local.end
     if local.own_commits and not is_kept:

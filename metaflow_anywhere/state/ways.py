@@ -81,23 +81,27 @@ def collect(catalogue: Catalogue, way: Way, write: Writer | None = None) -> Log:
     """
     base = way.base
     log = Log(base.log_end, base.timeline, way.path[0] if way.path else None)
+    covered = log.end  # by the history that leads to the end of the path
     for index, one in enumerate(way.path):
         after = way.path[index + 1] if index + 1 < len(way.path) else None
         limit = after.start if after and after.timeline == one.timeline else None
         if index == 0 and one.base != base.folder:  # the base is its own
-            log.end = _follow(catalogue, one, log.end, log, write, limit)
+            log.end = covered = _follow(catalogue, one, log.end, log, write, limit)
             continue
-        if log.end < one.start:
-            log.missing.append(f"log {format_lsn(log.end)} to {format_lsn(one.start)}, before {one.name}")
+        if covered < one.start:
+            log.missing.append(f"log {format_lsn(covered)} to {format_lsn(one.start)}, before {one.name}")
             break
         end = _follow(catalogue, one, one.start, log, write, limit)
         if end > one.start:
             if one.history:
                 log.histories[f"{one.timeline:08X}.history"] = one.history
             log.end, log.timeline, log.reached = end, one.timeline, one
+            covered = end
         elif catalogue.all_wal(one):
             log.missing.append(f"the beginning of the log of {one.name}")
             break
+        else:  # what its parent wrote beyond is not of its history
+            covered = min(covered, one.fork)
     _judge(catalogue, way, log)
     return log
 

@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.state.simulator.world import Violation, run
+from tests.state.simulator.schedule import run
+from tests.state.simulator.world import Violation
 
 first = int(sys.argv[1])
 last = int(sys.argv[2]) if len(sys.argv) > 2 else first
