@@ -10,6 +10,7 @@ from metaflow_anywhere.service.messages import bad_request
 from metaflow_anywhere.service.storable import storable_text
 
 LARGEST_ATTEMPT = 32767  # of a smallint column
+NO_NAMES = ("", ".", "..")  # clients and proxies take these parts out of a path
 LONGEST_NAME = 255  # characters, of the columns that are keys or hold users
 
 
@@ -65,6 +66,8 @@ def given_name(document: dict[str, Any], key: str) -> str | None:
     name = str(name)
     if storable_text(name) != name:  # it could never be asked for under the name that was chosen
         raise bad_request(f"{key} must be text without NUL")
+    if name in NO_NAMES:
+        raise bad_request(f"{key} is {name!r}, which cannot be a part of a path; leave it out for one without a name")
     return name
 
 

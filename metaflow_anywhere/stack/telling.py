@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import json
 import re
 import socketserver
 import threading
@@ -21,6 +20,7 @@ from metaflow_anywhere.edge import STATUS_PATH
 from metaflow_anywhere.stack.questions import QUESTIONS
 from metaflow_anywhere.stack.report import Report
 from metaflow_anywhere.stack.stack import Stack
+from metaflow_anywhere.strict_json import encoded
 
 LOGS = (*QUESTIONS, "supervisord")
 DEFAULT_LINES, MOST_LINES = 200, 2000
@@ -114,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return tail(stack.log(name), min(max(wanted, 1), MOST_LINES), secrets)
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
+        body = encoded(document)
         self.send_response(status)
         for name, value in (
             ("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),

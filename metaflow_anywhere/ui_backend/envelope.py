@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+
+from metaflow_anywhere.strict_json import encoded
 
 JSON = "application/json"
 
@@ -99,7 +100,7 @@ def _wrapped(data: bytes, ending: Mapping[str, Any], status: int) -> web.Respons
 
 
 def _encoded(document: object) -> bytes:
-    return json.dumps(document, separators=(",", ":"), default=str).encode()
+    return encoded(document, separators=(",", ":"), default=str)
 
 
 BASE_URL = web.AppKey("base_url", str)

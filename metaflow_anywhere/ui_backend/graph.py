@@ -10,6 +10,7 @@ from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.http.peers import client
+from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend.decoding import UNREADABLE, Decoder, Value
 from metaflow_anywhere.ui_backend.envelope import one
 from metaflow_anywhere.ui_backend.resources import POOL, load
@@ -78,7 +79,7 @@ class Graphs:
                 raise Problem("MetaflowNotFound", f"the parameter {row['name']} {reason}")
             # One that is of a strange type must not hide the others.
             found[row["name"]] = {"value": reason or (value.text if value.json is None else json.loads(value.json))}
-        return json.dumps(found).encode()
+        return encoded(found)
 
     async def source_file(self, request: web.Request) -> str | None:
         """The path of the flow's file on the machine where it ran, if its graph tells."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from metaflow_anywhere.http.peers import client
+from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend.decoding import Decoder
 from metaflow_anywhere.ui_backend.resources import POOL, load
 from metaflow_anywhere.ui_backend.tables import read
@@ -37,7 +38,7 @@ async def label(found: list[bytes], request: web.Request) -> list[bytes]:
         place = foreach_place(paths.get(row["task_id"], ""))
         if place is not None:
             row["foreach_label"] = f"{row['task_name'] or row['task_id']}[{place}]"
-    return [json.dumps(row).encode() for row in rows]
+    return [encoded(row) for row in rows]
 
 
 def foreach_place(path: str) -> str | None:
@@ -62,6 +63,6 @@ def show(decoder: Decoder, max_bytes: int) -> Postprocess:
                 row["postprocess_error"] = {"id": value.name, "detail": detail, "traceback": ""}
             else:
                 row["content"] = value.text
-        return [json.dumps(row).encode() for row in rows]
+        return [encoded(row) for row in rows]
 
     return shown

@@ -175,3 +175,21 @@ def test_the_access_log_has_a_line_per_request_with_its_milliseconds(http: Clien
     assert stamp.endswith("Z")
     assert (client, method, path, status, unit) == ("127.0.0.1", "GET", "/flows/Logged?x=1", "404", "ms")
     assert 0 < float(milliseconds) < 5000
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_no_path_can_hold_is_refused_and_nothing_is_made(http: Client, made: Made, name: str) -> None:
+    refused(http.post(f"{made.flow}/run", {"run_number": name}))
+    refused(http.post(f"{made.step}/task", {"task_id": name}))
+    assert len(http.read(f"{made.flow}/runs")) == 1
+    assert len(http.read(f"{made.step}/tasks")) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/flows/", "/flows//run", "{run}/steps//step", "{run}/steps//task", "{step}/tasks//metadata"]
+)
+def test_a_path_with_an_empty_name_leads_nowhere(http: Client, made: Made, path: str) -> None:
+    where = path.format(run=made.run, step=made.step)
+    assert http.post(where, [] if where.endswith("metadata") else {}).status_code == 404
+    assert len(http.read("/flows")) == len([row for row in http.read("/flows") if row["flow_id"]])
+    assert all(row["step_name"] for row in http.read(f"{made.run}/steps"))

@@ -88,6 +88,7 @@ def test_a_large_card(large_ui: RunningUI, store: Path, long_form: bool) -> None
 DATA = {
     "plain": (b'{"a": [1, 1e400, 12345678901234567890]}', 200, '"a": [1, 1e400, 12345678901234567890]'),
     "numbers that are none": (b'{"a": NaN, "b": [-Infinity]}', 200, '{"a": null, "b": [null]}'),
+    "a large number beside one that is none": (b'{"a": NaN, "b": 1e400}', 200, '{"a": null, "b": null}'),
     "nested 200,000 deep": (b"[" * 200_000 + b"]" * 200_000, 404, "nested too deeply"),
     "objects nested deep": (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, 404, "nested too deeply"),
     "half written": (b'{"a": [1, 2', 404, "not found"),

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend.cards.owners import Owner, owners
 from metaflow_anywhere.ui_backend.cards.places import Card, fixed_folders, folders_above, look
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
@@ -67,7 +68,7 @@ class Cards:
         if not tasks:
             return json_response({"data": []}, 404)
         found = await self._cards(tasks, request)
-        rows = await asyncio.to_thread(lambda: [json.dumps(_row(one)).encode() for one in found])
+        rows = await asyncio.to_thread(lambda: [encoded(_row(one)) for one in found])
         return many(request, rows, page=1, limit=max(1, len(rows)), last=1)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
@@ -104,7 +105,7 @@ class Cards:
             return json_response(DEEP_DATA, 404)
         except (OSError, OutsideDatastore, ValueError):  # none, or being written at this moment
             return json_response(NO_DATA, 404)
-        ending = json.dumps({"id": found.card.id, "type": found.card.type}).encode()
+        ending = encoded({"id": found.card.id, "type": found.card.type})
         return web.Response(body=b'{"data": ' + data + b", " + ending[1:], content_type="application/json")
 
     async def _one(self, request: web.Request) -> Found | str:
@@ -180,4 +181,4 @@ def _strictly(text: bytes) -> bytes:
     """``text`` if it is JSON, with null for the numbers that only Python's has. Raises ValueError, RecursionError."""
     odd: list[str] = []
     document = json.loads(text.decode(), parse_constant=odd.append)
-    return json.dumps(document).encode() if odd else text
+    return encoded(document) if odd else text

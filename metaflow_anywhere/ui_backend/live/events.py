@@ -10,6 +10,7 @@ from typing import Any
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.feed import Change
 from metaflow_anywhere.database.pool import Pool
+from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend import attempts, rows
 from metaflow_anywhere.ui_backend.live.hub import Event
 from metaflow_anywhere.ui_backend.tables import IN_RUN, read
@@ -82,7 +83,7 @@ class Reader:
         found = await self._read(self._flows, {"flows": list(pending)})
         events = [_event(pending[row["flow_id"]], row, data, _flow_paths(row)) for row, data in found]
         gone = [{"flow_id": flow} for flow, operation in pending.items() if operation == DELETE]
-        return events + [_event(DELETE, row, json.dumps(row).encode(), _flow_paths(row)) for row in gone]
+        return events + [_event(DELETE, row, encoded(row), _flow_paths(row)) for row in gone]
 
     async def runs(self, pending: dict[Run, str]) -> list[Event]:
         """The events of runs."""
@@ -100,7 +101,7 @@ class Reader:
         for step, operation in pending.items():
             if operation == DELETE:
                 row = {"flow_id": run[0], "run_number": run[1], "run_id": None, "step_name": step}
-                events.append(_event(DELETE, row, json.dumps(row).encode(), _step_paths(row)))
+                events.append(_event(DELETE, row, encoded(row), _step_paths(row)))
         return events
 
     async def tasks(self, run: Run, tasks: dict[int, str], metadata: Iterable[int]) -> AsyncIterator[list[Event]]:
