@@ -29,8 +29,8 @@ INITDB_OPTIONS = (
 # 1 MB segments: a base backup forces a switch, and 16 MB of zeros would go to a slow drive each time.
 SERVER_SETTINGS: Mapping[str, str] = {
     "wal_level": "replica",
-    "max_wal_senders": "4",
-    "max_replication_slots": "4",
+    "max_wal_senders": "8",  # a base takes two, and a snapshot may be taken beside it
+    "max_replication_slots": "8",
     "wal_compression": "pglz",
     "checkpoint_timeout": "15min",
     "min_wal_size": "8MB",

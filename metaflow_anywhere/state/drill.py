@@ -24,11 +24,13 @@ from metaflow_anywhere.state.ways import Log, Way, ways
 
 @dataclass(frozen=True)
 class Drilled:
-    """A drill that went well: what was restored and looked at, in sentences; rows of all tables; seconds it took."""
+    """A drill that led to a sound database: what was restored and looked at, in sentences; rows of all tables; seconds
+    it took; and what is known to be missing."""
 
     lines: list[str]
     rows: int
     seconds: float
+    missing: list[str]
 
 
 def drill(
@@ -62,7 +64,7 @@ def drill(
         *describe(way, done.log, judgement),
         f"checked: {done.note}; {sum(counted.values()):,} rows in {len(counted)} tables",
     ]
-    return Drilled(lines, sum(counted.values()), time.monotonic() - began)
+    return Drilled(lines, sum(counted.values()), time.monotonic() - began, judgement.missing)
 
 
 def _way(catalogue: Catalogue, drive: Drive, snapshot: Snapshot | None) -> Way:

@@ -9,14 +9,19 @@ from pathlib import Path
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
-from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.lsn import parse_lsn
+from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.holes import files_missing, log_hole
+from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
 from metaflow_anywhere.state.marks import mark_clean
 from metaflow_anywhere.state.pages import after
 from metaflow_anywhere.state.shipping import LogGone, Shipper, read_log
 from metaflow_anywhere.state.signs import shipped_end
 
 STOPPING = "stopping"
+
+
+class Hole(DriveError):
+    """Files that were written to the mirror are not there any more, and a restore would need them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def is_stopping(cluster: Cluster) -> bool:
 def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
     """Carry what is left of the log of a stopped cluster to the drive, and mark it complete; None if it was killed.
 
-    Repeating it writes nothing. Raises DriveError, LogGone.
+    Repeating it writes nothing. Raises Hole where files that were written before are gone; DriveError, LogGone.
     """
     at_end = stopped(cluster, one)
     if at_end is None:
@@ -71,8 +76,21 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
     shipper = Shipper(drive, cluster.data, one, shipped_end(catalogue, one))
     while shipper.ship(at_end.end):
         pass
+    _require_whole(Catalogue(drive), one, at_end.end)
     mark_clean(drive, catalogue, one, at_end.end)
     return at_end
 
 
-__all__ = ["LogGone", "Stopped", "flush", "is_stopping", "record_end", "shipped_end", "stopped"]
+def _require_whole(catalogue: Catalogue, one: Incarnation, end: int) -> None:
+    """Raise Hole unless a base and the log since lead to ``end``, by the names and sizes of their files."""
+    own = [base for folder in catalogue.base_folders(one) if (base := catalogue.base(folder))]
+    damage = [files_missing(catalogue, base) for base in own]
+    sound = [base for base, what in zip(own, damage, strict=True) if what is None]
+    if own and not sound:
+        raise Hole(str(damage[0]))
+    hole = log_hole(catalogue, one, sound[0].log_end if sound else one.start, end)
+    if hole:
+        raise Hole(f"log {format_lsn(hole[0])} to {format_lsn(hole[1])} of {one.name} was there and is gone")
+
+
+__all__ = ["Hole", "LogGone", "Stopped", "flush", "is_stopping", "record_end", "shipped_end", "stopped"]

@@ -16,8 +16,8 @@ from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
 from metaflow_anywhere.postgres.sessions import guarded
-from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
-from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
+from metaflow_anywhere.state.bases import ARCHIVE, LOG_ARCHIVE, POSTGRES_MANIFEST
+from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
 from metaflow_anywhere.state.moments import clock, utc
 from metaflow_anywhere.state.ways import Log, Way, collect
 
@@ -72,7 +72,7 @@ def rebuild(
     check_room(data, weight)
     upon = f" and {len(chain) - 1} that it builds on" if len(chain) > 1 else ""
     say(f"unpacking the base of {clock(way.base.time)}{upon} ({weight / 1e6:.1f} MB)")
-    unpack_chain(programs, [_files(catalogue, one.folder) for one in chain], data)
+    unpack_chain(programs, [_files(catalogue, one) for one in chain], data)
     with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.log-") as name:
         folder = Path(name)
         if programs.account:
@@ -175,17 +175,19 @@ def check(conninfo: str) -> str:
 
 @dataclass(frozen=True)
 class BaseFiles:
-    """Where the two files of a base are."""
+    """Where the files of a base are; ``log`` is None where ``archive`` holds the log too."""
 
     archive: Path
     manifest: Path
+    log: Path | None = None
 
 
-def _files(catalogue: Catalogue, folder: str) -> BaseFiles:
-    archive, manifest = (
-        catalogue.drive.root / catalogue.file(f"{folder}/{name}") for name in (ARCHIVE, POSTGRES_MANIFEST)
-    )
-    return BaseFiles(archive, manifest)
+def _files(catalogue: Catalogue, base: Base) -> BaseFiles:
+    def found(name: str) -> Path:
+        return catalogue.drive.root / catalogue.file(f"{base.folder}/{name}")
+
+    log = found(LOG_ARCHIVE) if LOG_ARCHIVE in base.files else None
+    return BaseFiles(found(ARCHIVE), found(POSTGRES_MANIFEST), log)
 
 
 def unpack_chain(programs: Programs, bases: list[BaseFiles], data: Path) -> None:
@@ -223,22 +225,28 @@ def unpack(programs: Programs, base: BaseFiles, data: Path) -> None:
             programs.account.owns(data)
         manifest = data / POSTGRES_MANIFEST
         shutil.copyfile(base.manifest, manifest)
-        who = programs.account
-        if who:
-            who.owns(manifest)
-        demoted: dict[str, object] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
-        with base.archive.open("rb") as archive:  # opened by us: a mounted drive is often closed to others
-            done = subprocess.run(
-                ["tar", "-xzf", "-", "-C", str(data)], stdin=archive, cwd="/", capture_output=True, text=True,
-                check=False, **demoted,
-            )  # type: ignore[call-overload]  # fmt: skip
+        if programs.account:
+            programs.account.owns(manifest)
+        _untar(programs, base.archive, data)
+        if base.log is not None:
+            _untar(programs, base.log, data / "pg_wal")
     except OSError as error:
         raise AnywhereError(f"cannot make the database folder {data}", why=reason(error)) from error
+
+
+def _untar(programs: Programs, packed: Path, folder: Path) -> None:
+    who = programs.account
+    demoted: dict[str, object] = {"user": who.uid, "group": who.gid, "extra_groups": []} if who else {}
+    with packed.open("rb") as archive:  # opened by us: a mounted drive is often closed to others
+        done = subprocess.run(
+            ["tar", "-xzf", "-", "-C", str(folder)], stdin=archive, cwd="/", capture_output=True, text=True,
+            check=False, **demoted,
+        )  # type: ignore[call-overload]  # fmt: skip
     if done.returncode != 0:
         words = done.stderr.strip().splitlines()
         if "space" in done.stderr:
-            raise AnywhereError(f"cannot make the database folder {data}", why=words[0])
-        raise Unusable(f"{ARCHIVE}: {words[0] if words else 'tar failed'}")
+            raise AnywhereError(f"cannot make the database folder {folder}", why=words[0])
+        raise Unusable(f"{packed.name}: {words[0] if words else 'tar failed'}")
 
 
 class SegmentWriter:

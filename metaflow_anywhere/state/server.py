@@ -77,6 +77,10 @@ class Server:
         """Let go of the log before ``position`` (which must not be behind the slot)."""
         self._row("SELECT pg_replication_slot_advance(%s, %s::pg_lsn)::text", SLOT, format_lsn(position))
 
+    def segment(self, name: str) -> bytes:
+        """The file ``name`` of the log, whole."""
+        return bytes(self._row("SELECT pg_read_binary_file('pg_wal/' || %s)", name)[0])
+
     def _row(self, query: str, *values: object) -> tuple[Any, ...]:
         try:
             if self._connection is None or self._connection.closed:

@@ -6,65 +6,34 @@ It stops everything when another machine takes over. Only this program writes to
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-from metaflow_anywhere.postgres import Cluster, ProgramFailed
+from metaflow_anywhere.postgres import ProgramFailed
 from metaflow_anywhere.state.aside import aside_of
-from metaflow_anywhere.state.bases import POSTGRES_MANIFEST, Since, publish_base, take_base
-from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
+from metaflow_anywhere.state.base_keeper import BaseKeeper
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
-from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.dumps import dump_database, dumps, publish_dump
 from metaflow_anywhere.state.ending import flush, is_stopping, shipped_end
 from metaflow_anywhere.state.layout import FENCED, WalName
 from metaflow_anywhere.state.lease import Fenced, Lease, check_lease
 from metaflow_anywhere.state.marks import mark_opened
-from metaflow_anywhere.state.retention import GRACE_SECONDS, Retention
+from metaflow_anywhere.state.pace import Mirrored, Pace
+from metaflow_anywhere.state.retention import Retention
+from metaflow_anywhere.state.scrub import Scrub
 from metaflow_anywhere.state.server import Server, ServerGone
-from metaflow_anywhere.state.shipping import MERGE_AT, MIB, LogGone, Shipper
+from metaflow_anywhere.state.shipping import MIB, LogGone, Shipper
 from metaflow_anywhere.state.standing import LATE_SECONDS, Reporter
 from metaflow_anywhere.state.watching import Ending, Watch
 
+MERGE_BYTES = 64 * MIB  # of log that is held back for merging: four times what a merged range can hold
 STOP_BEGINS_SECONDS = 2.0  # how long after a machine's goodbye the database may take to begin its own
 STOP_SECONDS = 8.0  # a machine that goes away gives about ten
-LONGEST_CHAIN = 8  # bases that are needed together: a restore reads them all
 ENOUGH_BYTES = 64 << 10  # what came meanwhile can wait for the next tick, or each commit would become a file
 KEEP_QUIET_SECONDS = 0.05  # the pause before a ship, so that a burst of small commits goes as one file
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often things are done, in seconds, and from what size on, in bytes."""
-
-    tick: float = 0.5
-    look: float = 2.0  # without any event
-    lease: float = 1.0
-    upkeep: float = 30.0
-    grace: float = GRACE_SECONDS
-    base_bytes: int = 64 * MIB
-    base_pause: float = 120.0
-    increment_from: int = 32 * MIB  # the size of a full base (150 MB of database) from which on increments pay
-    merge_at: int = MERGE_AT
-    dump: float = 86400.0
-    first_dump: float = 600.0
-    longest_backoff: float = 15.0
-
-
-@dataclass(frozen=True)
-class Mirrored:
-    """What is mirrored, and where to: ``conninfo`` is a superuser's; ``dump_conninfo`` names the database to dump;
-    ``stage`` is a local folder for what is on its way."""
-
-    drive: Drive
-    cluster: Cluster
-    conninfo: str
-    dump_conninfo: str
-    stage: Path
 
 
 class Sync:
@@ -81,16 +50,14 @@ class Sync:
         self.ending = Ending()
         self._attention = threading.Event()  # set when waiting for the next tick would be wrong
         self.shipper: Shipper | None = None
-        self.newest_base: Base | None = None
         self.fenced: Fenced | None = None
-        self._gap = False
         self._settled = False
-        self._base_failures = 0
         self._slot = 0
         self._merge_floor: int | None = None
         self._failing_since: float | None = None
         self._watch = Watch(self.cluster.data / "pg_wal")
         self._retention = Retention(self.pace.grace)
+        self._bases = BaseKeeper(mirrored, one, reporter, self.pace, log)
 
     # ---- the program
 
@@ -99,6 +66,8 @@ class Sync:
         threads = [
             threading.Thread(target=self._watch_lease, daemon=True),
             threading.Thread(target=self._keep_house, daemon=True),
+            threading.Thread(target=self._keep_bases, daemon=True),
+            threading.Thread(target=self._keep_scrubbing, daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -157,6 +126,7 @@ class Sync:
         while end - shipper.position > enough and self.fenced is None:
             self.reporter.tell(behind_bytes=end - shipper.position, position=shipper.position)
             shipper.ship(end)
+            self._release(shipper)  # also while there is always more: else the database keeps all of it
             self.reporter.tell(last_saved=time.time(), position=shipper.position, behind_bytes=end - shipper.position)
             end, enough = self.server.flushed(), 0 if self.ending.asked.is_set() else ENOUGH_BYTES
             if time.monotonic() - waiting_since > LATE_SECONDS and end - shipper.position > MIB:
@@ -165,9 +135,9 @@ class Sync:
         self._settled = end == shipper.position and self.server.everything_is_flushed()
         self._release(shipper)
         self.reporter.count(self.drive.files_written, self.drive.bytes_written)
-        gap = "log was lost while the drive was away: a new base is being taken" if self._gap else None
+        hole = self._bases.hole
         self.reporter.tell(
-            state="degraded" if gap else "current", problem=gap, behind_bytes=end - shipper.position,
+            state="degraded" if hole else "current", problem=hole, behind_bytes=end - shipper.position,
             position=shipper.position,
         )  # fmt: skip
         self.reporter.beat()
@@ -183,20 +153,31 @@ class Sync:
         if self.server.slot_position() is None:
             self.server.make_slot()
         if bases:
-            self._tell_base(bases[0], len(bases))
+            self._bases.tell(bases[0], len(bases))
         self.shipper = Shipper(self.drive, self.cluster.data, self.one, position, self.pace.merge_at)
         self.reporter.tell(incarnation=self.one.name.sequence, host=self.one.host)
         self.log(f"mirroring incarnation {self.one.name} to {self.drive.root}")
         return self.shipper
 
     def _release(self, shipper: Shipper) -> None:
-        """Let the database drop log that nobody will read here any more; a segment at a time."""
-        floor = self.one.segments.floor(min(shipper.wanted_from(), self._merge_floor or shipper.position))
-        if floor > self._slot:
-            self._slot = self.server.slot_position() or 0
-            if floor > self._slot:
-                self.server.advance_slot(floor)
-            self._slot = floor
+        """Let the database drop log that nobody will read here any more; a segment at a time.
+
+        A slot that the database gave up, since it had to hold back too much, is made anew at once. A merge may read old
+        log, but never makes the database hold back much for it: the ranges that it would merge are on the drive.
+        """
+        held = self.server.slot_position()
+        if held is None:
+            position = self.server.make_slot()
+            self.log("the database had given up holding back log for the mirror: it does so again, with a new base")
+            self._bases.ask()
+            if position > shipper.position:
+                raise LogGone("log before the new replication slot")
+            return
+        merging = max(self._merge_floor or shipper.position, shipper.position - MERGE_BYTES)
+        floor = self.one.segments.floor(min(shipper.wanted_from(), merging))
+        if floor > max(self._slot, held):
+            self.server.advance_slot(floor)
+        self._slot = max(floor, held)
 
     def _bridge(self, gone: LogGone) -> None:
         """Go on after a hole in the log: only a new base can make up for it."""
@@ -205,7 +186,8 @@ class Sync:
             position = self.one.segments.floor(self.server.make_slot())
             if self.shipper:
                 self.shipper.skip_to(position)
-            self._gap, self._slot = True, 0
+            self._slot = 0
+            self._bases.mend(position, "log was lost before the drive could take it: a new base is being taken")
 
     def _tell_failure(self, problem: str) -> None:
         if self._failing_since is None:
@@ -269,19 +251,34 @@ class Sync:
 
     # ---- bases, merging, giving up
 
+    def _ended(self) -> bool:
+        return self.ending.asked.is_set() or self.fenced is not None
+
+    def _keep_bases(self) -> None:
+        """Take bases, beside everything else: a large one takes long on a slow drive."""
+        while not self.ending.asked.wait(self._bases.pause) and self.fenced is None:
+            if self.shipper is not None and self._failing_since is None:
+                self._bases.step(self.shipper.position)
+                self._watch.wake()
+
+    def _keep_scrubbing(self) -> None:
+        scrub = Scrub(self.drive, self.one, self._bases, self.pace, self.log, self.ending.asked)
+        pause = self.pace.first_scrub
+        while not self.ending.asked.wait(pause) and self.fenced is None:
+            pause = self.pace.scrub
+            if self.shipper is not None and self._failing_since is None:
+                with contextlib.suppress(DriveError):  # told by whoever writes
+                    scrub.step(self.shipper.position)
+                    self._watch.wake()
+
     def _keep_house(self) -> None:
-        last_base = last_dump_look = -1e9
+        last_dump_look = -1e9
         began = last_upkeep = time.monotonic()
-        while not self.ending.asked.wait(self.pace.tick if self.newest_base else 0.05) and self.fenced is None:
+        while not self.ending.asked.wait(self.pace.tick) and self.fenced is None:
             now = time.monotonic()
             if self.shipper is None:
                 continue
             try:
-                if self._wants_base(now - last_base):
-                    last_base = now
-                    self._base_failures = min(self._base_failures + 1, 10)
-                    self._take_base()
-                    self._base_failures = 0
                 if now - last_upkeep > self.pace.upkeep:
                     last_upkeep = now
                     self._upkeep()
@@ -290,66 +287,6 @@ class Sync:
                     self._dump()
             except (DriveError, ProgramFailed, LogGone, OSError) as error:
                 self.log(f"upkeep: {error}")
-                if self.newest_base is None:
-                    self.reporter.tell(force=True, base_problem=str(error))
-                self.ending.asked.wait(self.pace.tick)
-
-    def _wants_base(self, since_last: float) -> bool:
-        assert self.shipper is not None
-        if self._failing_since is not None:
-            return False
-        if self.newest_base is None or self._gap:
-            return since_last > self.pace.tick * (1 << self._base_failures)
-        grown = self.shipper.position - self.newest_base.end
-        return grown > max(self.pace.base_bytes, self.newest_base.bytes) and since_last > self.pace.base_pause
-
-    def _take_base(self) -> None:
-        gap = self._gap
-        server = Server(self.mirrored.conninfo)
-        try:
-            identity = server.identity()
-        except ServerGone:
-            return
-        finally:
-            server.close()
-        stage = self.mirrored.stage / "base"
-        since = None if gap else self._since()
-        try:
-            staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, stage, since)
-        except ProgramFailed as error:
-            if since is None:
-                raise
-            self.log(f"no increment of {since.base.folder}, a full base instead: {error.why.splitlines()[-1]}")
-            staged = take_base(self.cluster.programs, self.mirrored.conninfo, identity, stage)
-        base = publish_base(self.drive, stage, staged, str(self.one.name))
-        if gap:
-            self._gap = False
-        self._tell_base(base, self.reporter.standing.bases + 1)
-        self._watch.wake()
-
-    def _since(self) -> Since | None:
-        """What the next base can be an increment of; None if a full one is due.
-
-        The increments on one full base never outweigh it, and there is always another full base that does not need it:
-        should one turn out bad, the other and all log since are there. (So it need not be read again here.)
-        """
-        newest, catalogue = self.newest_base, Catalogue(self.drive)
-        chain = catalogue.chain(newest) if newest else None
-        if newest is None or chain is None or chain[0].bytes < self.pace.increment_from:
-            return None
-        if len(chain) >= LONGEST_CHAIN or sum(one.bytes for one in chain[1:]) > chain[0].bytes:
-            return None
-        folders = [folder for one in catalogue.path(self.one) for folder in catalogue.base_folders(one)]
-        if not any((base := catalogue.base(folder)) and not base.prior and base != chain[0] for folder in folders):
-            return None
-        manifest = self.drive.read(f"{newest.folder}/{POSTGRES_MANIFEST}")
-        sound = hashlib.sha256(manifest).hexdigest() == newest.files[POSTGRES_MANIFEST]["sha256"]
-        return Since(newest, manifest) if sound else None
-
-    def _tell_base(self, base: Base, count: int) -> None:
-        self.newest_base = base
-        said = {"time": base.time, "bytes": base.bytes, "folder": base.folder}
-        self.reporter.tell(force=True, newest_base=said, bases=count, base_problem=None)
 
     def _upkeep(self) -> None:
         assert self.shipper is not None
@@ -360,7 +297,7 @@ class Sync:
         merged = self.shipper.merge(present)
         self._merge_floor = self.shipper.merge_floor([*present, merged] if merged else present)
         for name in self._retention.unneeded(catalogue, self.one):
-            if self.ending.asked.is_set() or self.fenced is not None:
+            if self._ended():
                 return
             self.drive.delete(name)
         for fault in catalogue.faults:

@@ -21,7 +21,7 @@ from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.claim import claim, holds, reopen
 from metaflow_anywhere.state.copies import CopyFailed, complete, fill, wants_filling
 from metaflow_anywhere.state.drive import Drive, DriveError
-from metaflow_anywhere.state.ending import LogGone, flush
+from metaflow_anywhere.state.ending import Hole, LogGone, flush
 from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.memory import write_memory
@@ -238,6 +238,12 @@ def flush_mirror(stack: Stack) -> str:
         files = flush_files(stack)
     except Fenced as fenced:
         return f"; {fenced}, nothing was written to its mirror"
+    except Hole as hole:
+        raise AnywhereError(
+            "the database is stopped, and the mirror has a hole: it cannot bring the newest state to another machine",
+            why=str(hole),
+            run=f"{command('up')}   (a new base makes up for it: the database is whole on this machine)",
+        ) from hole
     except (DriveError, LogGone) as error:
         raise AnywhereError(
             "the database is stopped, and its last commits are not in the mirror",
