@@ -22,8 +22,9 @@ from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.log_copies import LogCopies
 from metaflow_anywhere.state.memory import write_memory
+from metaflow_anywhere.state.pace import Mirrored
 from metaflow_anywhere.state.standing import Reporter
-from metaflow_anywhere.state.sync import Mirrored, Sync
+from metaflow_anywhere.state.sync import Sync
 from metaflow_anywhere.state.verdict import Memory
 
 COPY_SECONDS = 8.0  # a machine that goes away gives about ten

@@ -17,8 +17,9 @@ from metaflow_anywhere.postgres import Account, Cluster, Programs
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.lease import Fenced
 from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.pace import Mirrored, Pace
 from metaflow_anywhere.state.standing import Reporter
-from metaflow_anywhere.state.sync import Mirrored, Pace, Sync
+from metaflow_anywhere.state.sync import Sync
 
 
 @dataclass
