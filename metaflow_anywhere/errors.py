@@ -36,6 +36,10 @@ class AnywhereError(Exception):
         return told
 
 
+class Overtaken(AnywhereError):
+    """Another command of the user's is why: told once for all that it stopped, and no log explains it."""
+
+
 def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:
     """The last ``count`` lines of a log; none if it cannot be read."""
     try:

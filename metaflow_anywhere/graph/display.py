@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.errors import AnywhereError, Overtaken
 from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.stage import Finding, Outcome, State, Verdict
 from metaflow_anywhere.hints import command
@@ -83,8 +83,11 @@ def closing(outcomes: Sequence[Outcome], display: PlainDisplay, *, next_command:
     for name, text in display.remarks:
         print(f"  {name:<{display.width}}  {text}", file=display.paper)
     display.paper.flush()
+    if overtaken := next((one.error for one in outcomes if isinstance(one.error, Overtaken)), None):
+        print(file=sys.stderr)
+        print_error(overtaken)
     for outcome in outcomes:
-        if outcome.state is State.FAILED:
+        if outcome.state is State.FAILED and not overtaken:
             error = outcome.error if isinstance(outcome.error, AnywhereError) else AnywhereError(outcome.detail)
             if not error.run:
                 error.run = f"{next_command}   (safe to repeat; or look first: {command('doctor')})"

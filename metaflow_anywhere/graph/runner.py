@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
-from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.errors import AnywhereError, Overtaken
 from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.progress import Progress, Stopped
 from metaflow_anywhere.graph.stage import Finding, Outcome, Stage, State
@@ -42,7 +42,10 @@ def bring_up(stage: Stage, progress: Progress) -> tuple[State, str]:
         return State.ALREADY, verdict.why
     if verdict.finding is Finding.NOT_NEEDED:
         return State.NOT_NEEDED, verdict.why
-    return State.DONE, stage.work(progress)
+    try:
+        return State.DONE, stage.work(progress)
+    except Exception as error:
+        raise stage.explain(error) from error
 
 
 def take_down(stage: Stage, progress: Progress) -> tuple[State, str]:
@@ -146,7 +149,7 @@ class Run:
         if isinstance(result, Stopped):
             return Outcome(name, State.INTERRUPTED, "interrupted; what it had started by then goes on", seconds)
         if isinstance(result, AnywhereError):
-            if result.log is None:
+            if result.log is None and not isinstance(result, Overtaken):
                 result.log = self._log(name)
             return Outcome(name, State.FAILED, str(result).splitlines()[0], seconds, result)
         if isinstance(result, BaseException):

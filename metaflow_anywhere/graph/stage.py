@@ -65,6 +65,9 @@ class Stage(Protocol):
     def work(self, progress: Progress) -> str:
         """Make the promise true; returns the sentence that says what is there now. Safe to call again."""
 
+    def explain(self, error: Exception) -> Exception:
+        """What to tell of an ``error`` that ended the work: something better, if the stage knows, or the same."""
+
     def undo(self, progress: Progress) -> str | None:
         """Take the effect back as far as ``down`` means to; returns what was done, if anything. Safe to call again."""
 

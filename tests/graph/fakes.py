@@ -39,6 +39,9 @@ class FakeStage:
         self.diary.append(f"work {self.name}")
         return self.does(progress)
 
+    def explain(self, error: Exception) -> Exception:
+        return error
+
     def undo(self, progress: Progress) -> str:
         self.diary.append(f"undo {self.name}")
         return self.does(progress)

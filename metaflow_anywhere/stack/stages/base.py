@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph import NotYet, Progress, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.errors import AnywhereError, Overtaken
+from metaflow_anywhere.graph import NotYet, Progress, Stopped, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.stack.upgrade import prepare_upgrade
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
+TAKEN_DOWN = "taken-down"  # a file whose time tells when
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
+
+
+def note_taken_down(stack: Stack) -> None:
+    """Note that `down` is at work, for the commands that are at work too."""
+    with contextlib.suppress(OSError):
+        (stack.folder / TAKEN_DOWN).touch()
+
+
+def taken_down_since(stack: Stack, moment: float) -> bool:
+    """Whether `down` was at work after ``moment``, in seconds of the epoch."""
+    with contextlib.suppress(OSError):
+        return (stack.folder / TAKEN_DOWN).stat().st_mtime > moment
+    return False
 
 
 @dataclass
@@ -24,6 +40,7 @@ class StackStage:
 
     stack: Stack
     limit: float = 120.0
+    since: float = field(default_factory=time.time)
 
     @property
     def log(self) -> Path | None:
@@ -43,6 +60,12 @@ class StackStage:
     def work(self, progress: Progress) -> str:
         """Each stage works for itself."""
         raise NotImplementedError
+
+    def explain(self, error: Exception) -> Exception:
+        """Where `down` was run meanwhile, that is why: what failed then says nothing of the stack."""
+        if isinstance(error, Stopped) or not taken_down_since(self.stack, self.since):
+            return error
+        return Overtaken("`down` was run while this was at work: the stack is taken down", run=command("up"))
 
     def undo(self, progress: Progress) -> str | None:
         """Nothing to take back."""
@@ -81,6 +104,8 @@ class ProgramStage(StackStage):
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
         with self.stack.exclusive():
+            if taken_down_since(self.stack, self.since):
+                raise Overtaken("`down` was run meanwhile")
             prepare_upgrade(self.stack, progress)
             self.stack.ensure_supervisor(progress)
             if self._hangs():
@@ -129,6 +154,7 @@ class ProgramStage(StackStage):
 
     def undo(self, progress: Progress) -> str | None:
         """Stop the program."""
+        note_taken_down(self.stack)
         return "stopped" if self.stack.supervisor.stop(self.program_name) else None
 
 
