@@ -14,7 +14,7 @@ from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.judgement import describe, judge
+from metaflow_anywhere.state.judgement import Level, describe, judge
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.restore import make_workplace, refusal
 from metaflow_anywhere.state.signs import gather
@@ -60,6 +60,12 @@ def drill(
         _compare(snapshot, counted)
         mark_verified(drive, snapshot, done.note)
     judgement = judge(gather(catalogue), done.log)
+    if judgement.level is Level.LOSS and snapshot is None:
+        raise AnywhereError(
+            "the newest state can be restored in part only",
+            why="\n".join(judgement.missing),
+            run=command("restore-snapshot", dry_run=True),
+        )
     lines = [
         *describe(way, done.log, judgement),
         f"checked: {done.note}; {sum(counted.values()):,} rows in {len(counted)} tables",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.state.layout import IncarnationName
+from metaflow_anywhere.state.layout import LEASE, IncarnationName
 from metaflow_anywhere.state.lsn import format_lsn
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.verdict import LOADING, Seen
@@ -77,6 +77,8 @@ def _later_signs(seen: Seen, log: Log, reached: IncarnationName) -> list[str]:
         for one in seen.signs
         if one.lived and one.incarnation is not None and one.incarnation > reached
     ]
+    if not any(one.where == LEASE and one.incarnation for one in seen.signs):
+        found.append(f"{LEASE}, which names the newest incarnation, and is written before anything else of it")
     memory = seen.memory
     if memory and (memory.incarnation > reached or (memory.incarnation == reached and memory.position > log.end)):
         name, place = memory.incarnation, f"{format_lsn(memory.position)} at {clock(memory.time)}"

@@ -29,7 +29,7 @@ from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server
 from metaflow_anywhere.state.signs import gather, has_database
-from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Seen, Situation, stand
+from metaflow_anywhere.state.verdict import LOADING, Choice, Kind, Memory, Seen, Situation, stand
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
@@ -107,8 +107,17 @@ class Report:
         return f"{self.lines[0]} ({self.seconds:.1f} s)"
 
 
-def plan(drive: Drive, wanted: Wanted) -> list[str]:
-    """What ``restore`` would do now, in sentences. Verifies all that it names; changes nothing. Raises as it does."""
+@dataclass(frozen=True)
+class Planned:
+    """What a restore would do, in sentences; ``refusal`` is what it would say instead of doing it."""
+
+    lines: list[str]
+    refusal: AnywhereError | None
+
+
+def plan(drive: Drive, wanted: Wanted) -> Planned:
+    """What ``restore`` would do now. Verifies all that it names; changes nothing. Raises as it does where there is
+    nothing to restore."""
     catalogue = Catalogue(wanted.source or drive)
     _require_one_history(catalogue, wanted)
     way = next(_ways(catalogue, wanted), None)
@@ -116,11 +125,13 @@ def plan(drive: Drive, wanted: Wanted) -> list[str]:
         raise _too_early(catalogue, wanted) or refusal(catalogue)
     log = collect(catalogue, way)
     judgement = _judge(catalogue, wanted, log)
-    return [
+    lines = [
         *describe(way, log, judgement, wanted.at),
         *(f"not used, damaged: {fault}" for fault in catalogue.faults),
         *(str(one) for one in aside_of(catalogue)),
     ]
+    told = judgement.refusal(lines[0], [])
+    return Planned(lines, None if wanted.accept_loss else told)
 
 
 def _require_one_history(catalogue: Catalogue, wanted: Wanted) -> None:
@@ -295,13 +306,14 @@ def move_aside(data: Path) -> Path | None:
 def refusal(catalogue: Catalogue, rejected: list[str] | None = None) -> AnywhereError:
     """What to say when nothing leads to a sound database: each reason, and the dump, if there is one."""
     dump = newest_dump(catalogue.drive)
-    why = [str(fault) for fault in catalogue.faults] + (rejected or [])
+    signs = [str(one) for one in gather(catalogue).signs]
+    why = [str(fault) for fault in catalogue.faults] + (rejected or []) or ["it holds no base backup", *signs]
+    again = f"{command('up')}   (again, once root is all there; to begin anew and empty: {command('up', new=True)})"
+    file = command("import", str(catalogue.drive.root / dump.file), replace=True) if dump else ""
     return AnywhereError(
         f"no sound state in the mirror {catalogue.drive.root}",
-        why="\n".join(why or ["it holds no base backup"]),
-        run=f"{command('import', str(catalogue.drive.root / dump.file))}   (the dump of {clock(dump.time)})"
-        if dump
-        else "",
+        why="\n".join([*why, LOADING]),
+        run=f"{again}   or   {file}   (the dump of {clock(dump.time)})" if dump else again,
     )
 
 

@@ -28,7 +28,8 @@ MEMORY = Memory(SECOND, 9 << 20, 0.0)
 
 def mirror(*known: Incarnation, **more: object) -> Seen:
     signs = tuple(Sign(str(one.name), "a folder", one.name) for one in known)
-    return Seen(signs, {one.name: one for one in known}, states=bool(known), **more)  # type: ignore[arg-type]
+    lease = Sign("LEASE.json", "whole", max(one.name for one in known)) if known else None
+    return Seen((*signs, lease) if lease else signs, {one.name: one for one in known}, states=bool(known), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ def test_nothing_is_missing_only_if_the_newest_was_reached_to_its_end() -> None:
     assert judge(mirror(ONE), log()).level is Level.COMPLETE
     worse = [
         judge(mirror(ONE, TWO), log()), judge(Seen((LEASE,)), log()), judge(mirror(ONE, memory=MEMORY), log()),
+        judge(Seen((Sign(str(FIRST), "a folder", FIRST), Sign("LEASE.json", "empty")), {FIRST: ONE}), log()),
         judge(mirror(ONE), log(opened=5 << 20)), judge(mirror(ONE), log(missing=["log"])),
         judge(mirror(ONE, memory=Memory(FIRST, 6 << 20, 0.0)), log()),
     ]  # fmt: skip

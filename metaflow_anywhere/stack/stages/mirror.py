@@ -78,8 +78,11 @@ class RestoreSnapshot(StackStage):
             wanted = replace(self.wanted or Wanted(), accept_loss=self.accept_loss, memory=self.stack.memory)
             try:
                 if self.dry_run:
-                    for line in plan(self.stack.drive, wanted):
+                    planned = plan(self.stack.drive, wanted)
+                    for line in planned.lines:
                         progress.tell(line)
+                    if planned.refusal:
+                        raise planned.refusal
                     return "nothing was changed"
                 self._require_room(progress)
                 if not self.wanted and not self.replace and not self._situation().wants_restore:
