@@ -18,6 +18,10 @@ UI_PREFIXES = (UI_PREFIX, "/ui_backend_service")  # ours, and the one that older
 STATUS_PATH = "/stack"  # below UI_PREFIX: how the stack is, told by a program of its own
 PAGE_PREFIX = "/.page"  # below which the UI backend has the web UI alone, without its API
 ASSETS = "/assets"
+METHODS = ("GET", "HEAD", "POST", "PATCH", "OPTIONS")  # all that any route knows
+# Who asks, in Caddy's expressions: a page by Origin or, without that, by what the browser says of its site; or a tool.
+OWN_ORIGIN = '{header.Origin} == "http://" + {hostport} || {header.Origin} == "https://" + {hostport}'
+OWN_SITE = '{header.Sec-Fetch-Site} in ["", "same-origin", "none"]'
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
 STATUS_RETRY_SECONDS = 2
@@ -48,13 +52,14 @@ def caddyfile(
     status: Path,
     pages: Path,
     public_host: str | None = None,
+    public_origin: str = "",
     ui_origins: Sequence[str] = (),
 ) -> str:
     """The configuration: loopback only, one port, and only under names that are ours (``public_host`` among them).
 
     A page of another site whose name was made to lead here (DNS rebinding) gets nothing but a 421, and requests that
-    another site's page or a card makes in a browser are refused, but for what the pages of ``ui_origins`` ask of the UI
-    backend.
+    another site's page or a card makes in a browser are refused, but for links to a page, and for what the pages of
+    ``ui_origins`` ask of the UI backend. Ours is who comes from the host and port that is asked, or ``public_origin``.
 
     ``/service/`` goes to the metadata service at ``service`` (``unix/`` and a socket's path, or host:port), ``/api/``
     and ``/ui_backend_service/`` to the UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which
@@ -73,6 +78,10 @@ def caddyfile(
             not path {told}
 {welcome}        }}
 """
+    links = " ".join(f"{prefix} {prefix}/*" for prefix in (SERVICE_PREFIX, *UI_PREFIXES, "/.anywhere"))
+    places = ("/ws", "/search/*", "/flows/*/runs/*/search")  # where the UI backend has WebSockets
+    sockets = " ".join(prefix + place for prefix in UI_PREFIXES for place in places)
+    public = f' || {{header.Origin}} == "{public_origin}"' if public_origin else ""
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
     behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
     routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
@@ -94,21 +103,47 @@ def caddyfile(
 
 {names} {{
     bind 127.0.0.1
-    header -Server
+    header {{
+        -Server
+        X-Content-Type-Options nosniff
+        Cross-Origin-Resource-Policy same-origin
+        defer
+    }}
 
+    @odd not method {" ".join(METHODS)}
+    @foreign {{
+        expression `({{header.Origin}} != "" && !({OWN_ORIGIN}{public})) || ({{header.Origin}} == "" && !({OWN_SITE}))`
+        not {{
+            method GET HEAD
+            header Sec-Fetch-Mode navigate
+            not header Upgrade *
+            not path {links}
+        }}
+{welcome}    }}
+    @form {{
+        not method GET HEAD OPTIONS
+        header_regexp Content-Type (?i)^\\s*(text/plain|multipart/|application/x-www-form-urlencoded)
+    }}
+    @plain {{
+        header Upgrade *
+        not {{
+            method GET
+            path {sockets}
+        }}
+    }}
+    @status path {told}
+
+    route {{
+    respond @odd "this method is not known here" 405 {{
+        close
+    }}
+    respond @foreign "a page of another site asks; only this stack's own pages may" 403
+    respond @form "the body must be JSON: send Content-Type: application/json, or none" 415
+    request_header @plain -Upgrade
     handle {IDENTITY_PATH} {{
         respond "{stack_id}" 200
     }}
 
-    @foreign {{
-        header Sec-Fetch-Site cross-site
-        not header Sec-Fetch-Mode navigate
-{welcome}    }}
-    handle @foreign {{
-        respond "a page of another site asks; only this stack's own pages may" 403
-    }}
-
-    @status path {told}
     handle @status {{
         uri path_regexp ^{"|^".join(UI_PREFIXES)} ""
         reverse_proxy {status_address} {{
@@ -120,6 +155,7 @@ def caddyfile(
 {routes}
 {_page(f"{ASSETS}/* ", ui, RETRY_SECONDS)}
 {_page("", ui, UI_RETRY_SECONDS)}
+    }}
     handle_errors 502 504 {{
         handle @status {{
             header Content-Type application/json

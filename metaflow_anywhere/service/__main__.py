@@ -19,7 +19,7 @@ from metaflow_anywhere.database.feed import PUBLISHES
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import AccessLog, address, listen_all, serve_on
+from metaflow_anywhere.http import AccessLog, Door, address, listen_all, serve_on
 from metaflow_anywhere.http.quiet import quieten
 from metaflow_anywhere.service.router import Router
 from metaflow_anywhere.service.routes import ROUTES
@@ -88,7 +88,14 @@ async def serve(settings: ServiceSettings, listening: Sequence[socket.socket]) -
     publisher = Publisher(database.conninfo)
     publishing = asyncio.create_task(publisher.run())
     access_log = AccessLog(sys.stdout)
-    server = Server(Router(ROUTES, settings.prefix), pool, publisher, access_log, settings.cutoffs)
+    server = Server(
+        Router(ROUTES, settings.prefix),
+        pool,
+        publisher,
+        access_log,
+        settings.cutoffs,
+        Door(settings.hosts, settings.origins),
+    )
     runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     await serve_on(runner, listening)

@@ -19,7 +19,7 @@ from psycopg import errors
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
-from metaflow_anywhere.http import AccessLog
+from metaflow_anywhere.http import AccessLog, Door, close_early
 from metaflow_anywhere.http.deadlines import BODY_SECONDS, BodyTooSlow, whole_body
 from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.service.admin import VERSION
@@ -37,6 +37,7 @@ PROBLEM = {
     "title": "Internal Server Error",
     "type": "about:blank",
 }
+COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 CONNECTION_LOST = {"08", "57"}  # classes of SQLSTATE: connection exceptions, and shutdowns by an operator
 
 log = logging.getLogger(__name__)
@@ -46,13 +47,20 @@ class Server:
     """Answers requests by ``router`` on ``pool``; what they change is told by ``publisher``."""
 
     def __init__(
-        self, router: Router, pool: Pool, publisher: Publisher, access_log: AccessLog, cutoffs: Cutoffs
+        self,
+        router: Router,
+        pool: Pool,
+        publisher: Publisher,
+        access_log: AccessLog,
+        cutoffs: Cutoffs,
+        door: Door | None = None,
     ) -> None:
         self._router = router
         self._pool = pool
         self._publisher = publisher
         self._access_log = access_log
         self._cutoffs = cutoffs
+        self._door = door or Door()
         self._writing: set[asyncio.Future[web.StreamResponse]] = set()
 
     def aiohttp_server(self) -> web.Server:
@@ -71,6 +79,7 @@ class Server:
                 writing.add_done_callback(self._writing.discard)
                 response = await asyncio.shield(writing)
             status = response.status
+            close_early(request, response)
             return response
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
@@ -79,6 +88,8 @@ class Server:
             )
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (refused := self._door.refusal(request)) is not None:
+            return refused
         try:
             match = self._router.match(request.rel_url.raw_path)
         except Refusal as refusal:
@@ -119,14 +130,18 @@ def _make_request(message, payload, protocol, writer, task):  # type: ignore[no-
 
 def _response(reply: Reply, headers: Mapping[str, str]) -> web.Response:
     return web.Response(
-        body=reply.body, status=reply.status, headers={"Content-Type": reply.content_type, **headers, **reply.headers}
+        body=reply.body,
+        status=reply.status,
+        headers={"Content-Type": reply.content_type, **COMMON_HEADERS, **headers, **reply.headers},
     )
 
 
 async def _stream(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
     """Send a body as it comes; if it cannot be finished the connection is cut, so that no client takes it for whole."""
     assert reply.chunks is not None
-    response = web.StreamResponse(headers={"Content-Type": reply.content_type, **headers, **reply.headers})
+    response = web.StreamResponse(
+        headers={"Content-Type": reply.content_type, **COMMON_HEADERS, **headers, **reply.headers}
+    )
     await response.prepare(request)
     try:
         async for chunk in reply.chunks:
@@ -142,9 +157,11 @@ async def _stream(request: web.BaseRequest, reply: Reply, headers: Mapping[str, 
 def _no_route(match: Match) -> web.Response:
     if match.routes:
         return web.Response(
-            status=405, text="405: Method Not Allowed", headers={"Allow": ",".join(sorted(match.routes))}
+            status=405,
+            text="405: Method Not Allowed",
+            headers={"Allow": ",".join(sorted(match.routes)), **COMMON_HEADERS},
         )
-    return web.Response(status=404, text="404: Not Found")
+    return web.Response(status=404, text="404: Not Found", headers=COMMON_HEADERS)
 
 
 def _refused(refusal: Refusal) -> Reply:

@@ -20,6 +20,8 @@ class ServiceSettings:
     socket: Path | None
     tcp: bool
     prefix: str
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
     database: DatabaseSettings
     cutoffs: Cutoffs
 
@@ -33,6 +35,8 @@ class ServiceSettings:
             socket=Path(unix) if unix else None,
             tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
+            hosts=tuple(environment.get("MF_ALLOWED_HOSTS", "").lower().split()),
+            origins=tuple(environment.get("MF_ALLOWED_ORIGINS", "").split()),
             database=DatabaseSettings.from_environment(environment),
             cutoffs=Cutoffs.from_environment(environment),
         )

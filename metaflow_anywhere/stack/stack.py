@@ -343,9 +343,16 @@ class Stack:
         host, _, port = self.exposed(program).rpartition(":")
         return ["--socket", str(socket), *(["--host", host, "--port", port] if port else [])]
 
+    @property
+    def _public_origin(self) -> str:
+        public = urllib.parse.urlsplit(self.settings.ui_ext_url)
+        return f"{public.scheme}://{public.netloc}"
+
     def database_environment(self) -> Mapping[str, str]:
         """Where the database is, in the names that the official services know; the password stays in its file."""
         return {
+            "MF_ALLOWED_HOSTS": f"127.0.0.1 localhost {urllib.parse.urlsplit(self.settings.ui_ext_url).hostname}",
+            "MF_ALLOWED_ORIGINS": self._public_origin,
             "MF_METADATA_DB_HOST": str(self.database_socket),
             "MF_METADATA_DB_PORT": str(self.ports.database),
             "MF_METADATA_DB_USER": SERVICE_ROLE,
@@ -391,6 +398,7 @@ class Stack:
             status=self.status_socket,
             pages=Path(PAGES.name),  # below its working folder: no other path is text of a Caddyfile
             public_host=urllib.parse.urlsplit(self.settings.ui_ext_url).hostname,
+            public_origin=self._public_origin,
             ui_origins=tuple(self.settings.ui_origins.split()),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.http import AccessLog, address, serve_on
+from metaflow_anywhere.http import AccessLog, Door, address, close_early, serve_on
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
 from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards, card_policy
@@ -22,7 +22,7 @@ from metaflow_anywhere.ui_backend.envelope import BASE_URL
 from metaflow_anywhere.ui_backend.graph import Graphs
 from metaflow_anywhere.ui_backend.live import Live
 from metaflow_anywhere.ui_backend.search import Search
-from metaflow_anywhere.ui_backend.server import failing, logging_middleware
+from metaflow_anywhere.ui_backend.server import Handler, failing, logging_middleware
 from metaflow_anywhere.ui_backend.settings import UISettings
 
 STOP_SECONDS = 0.7  # what is under way at SIGTERM may take this long to finish
@@ -30,7 +30,7 @@ STOP_SECONDS = 0.7  # what is under way at SIGTERM may take this long to finish
 
 def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.Application:
     """All routes, under the prefix."""
-    app = web.Application(middlewares=[logging_middleware(access_log), failing])
+    app = web.Application(middlewares=[guarding(settings), logging_middleware(access_log), failing])
     app[BASE_URL] = settings.base_url
     app[resources.POOL] = pool
     app.on_response_prepare.append(_with_headers(settings.allowed_origins))
@@ -57,6 +57,23 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
     for route in routes:
         app.router.add_route(route.method, settings.prefix + route.path, route.handler)
     return app
+
+
+def guarding(settings: UISettings) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """Whom we answer, and that an answer given early ends the connection. It must be the outermost."""
+    door = Door(settings.hosts, settings.allowed_origins)
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = door.refusal(request) or await handler(request)
+        except web.HTTPException as error:
+            close_early(request, error)
+            raise
+        close_early(request, response)
+        return response
+
+    return guarded
 
 
 def _with_headers(origins: tuple[str, ...]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -33,6 +33,7 @@ class UISettings:
     socket: Path | None
     tcp: bool
     prefix: str
+    hosts: tuple[str, ...]
     database: DatabaseSettings
     cutoffs: Cutoffs
     base_url: str
@@ -66,6 +67,7 @@ class UISettings:
             socket=Path(unix) if unix else None,
             tcp=not unix,
             prefix=path_prefix(environment.get("PATH_PREFIX", "")),
+            hosts=tuple(environment.get("MF_ALLOWED_HOSTS", "").lower().split()),
             database=DatabaseSettings.from_environment(environment),
             cutoffs=Cutoffs.from_environment(environment),
             base_url=environment.get("MF_BASEURL", "").rstrip("/"),

