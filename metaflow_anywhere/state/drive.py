@@ -159,6 +159,15 @@ class Drive:
         with self._told("cannot read"):
             return max(0.0, time.time() - (self.root / name).stat().st_mtime)
 
+    def mark(self, name: str) -> tuple[int, int, int] | None:
+        """What is another once the file ``name`` was replaced; None if it is not there. One operation."""
+        with self._told("cannot read"):
+            try:
+                found = (self.root / name).stat()
+            except FileNotFoundError:
+                return None
+            return found.st_ino, found.st_size, found.st_mtime_ns
+
     def clear_halves(self, folder: str) -> None:
         """Remove what a killed writer left half written in ``folder`` (of which we must be the only writer)."""
         with self._told("cannot delete"), contextlib.suppress(FileNotFoundError):

@@ -6,6 +6,7 @@ own. The lease is what makes the older one stop soon.
 
 from __future__ import annotations
 
+import math
 import secrets
 import socket
 import time
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.layout import FENCED, LEASE, IncarnationName
+
+THOROUGH_SECONDS = 10.0  # between two looks at all signs of another machine, while its first sign does not change
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,29 @@ def check_lease(drive: Drive, mine: IncarnationName) -> None:
             raise Fenced(Lease(name, "", 0.0))
 
 
+class LeaseWatch:
+    """Checks the lease often at little cost: mostly by one look at its file, which every taker replaces; now and then
+    as ``check_lease`` does, since a cloud drive may show an old lease, and not tell that it changed."""
+
+    def __init__(self, drive: Drive, mine: IncarnationName, thorough_seconds: float = THOROUGH_SECONDS) -> None:
+        self.drive, self.mine, self.thorough_seconds = drive, mine, thorough_seconds
+        self._seen: object = None
+        self._thorough_at = -math.inf
+
+    def check(self) -> None:
+        """As ``check_lease``."""
+        mark = self.drive.mark(LEASE)
+        if mark is not None and mark == self._seen and time.monotonic() < self._thorough_at:
+            return
+        check_lease(self.drive, self.mine)
+        self._seen, self._thorough_at = mark, time.monotonic() + self.thorough_seconds
+
+
 def _incarnations(drive: Drive) -> list[IncarnationName]:
     return [name for entry in drive.names() if (name := IncarnationName.parse(entry))]
 
 
-__all__ = ["DriveError", "Fenced", "Lease", "begin_living", "check_lease", "lease_of", "read_lease", "take_lease"]
+__all__ = [
+    "DriveError", "Fenced", "Lease", "LeaseWatch", "begin_living", "check_lease", "lease_of", "read_lease",
+    "take_lease",
+]  # fmt: skip

@@ -62,6 +62,7 @@ class Shipper:
     _caught_up: float | None = None  # when (monotonic, s) nothing was left to ship, for the last time
     _last_put: float = 0.0  # how long the range before took
     _last_lag: float | None = None
+    _gone_before: int = 0  # the log that is on this machine begins here, or later
 
     def saw(self, end: int) -> None:
         """The database's log ended at ``end`` just now; tells later how long what is newer had to wait."""
@@ -120,7 +121,8 @@ class Shipper:
             start, end = run[0].start, run[-1].end
             try:
                 raw = self.read(start, end)
-            except LogGone:
+            except LogGone:  # its parts stay as they are; what comes after them can be merged
+                self._gone_before = max(self._gone_before, end)
                 continue
             return self._write(start, end, raw, level + 1, self._last_lag)
         return None
@@ -132,7 +134,7 @@ class Shipper:
 
     def _run(self, present: list[WalName], level: int) -> list[WalName]:
         """The ranges of ``level`` that no merge holds yet, follow each other without a gap, and fit into one range."""
-        mine = [name for name in present if name.timeline == self.one.timeline]
+        mine = [name for name in present if name.timeline == self.one.timeline and name.start >= self._gone_before]
         covered = max((name.end for name in mine if name.level > level), default=0)
         run: list[WalName] = []
         for name in mine:

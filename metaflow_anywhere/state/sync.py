@@ -19,7 +19,7 @@ from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.dumps import dump_database, dumps, publish_dump
 from metaflow_anywhere.state.ending import flush, is_stopping, shipped_end
 from metaflow_anywhere.state.layout import FENCED, WalName
-from metaflow_anywhere.state.lease import Fenced, Lease, check_lease
+from metaflow_anywhere.state.lease import Fenced, Lease, LeaseWatch
 from metaflow_anywhere.state.marks import mark_opened
 from metaflow_anywhere.state.pace import Mirrored, Pace
 from metaflow_anywhere.state.retention import Retention
@@ -203,9 +203,10 @@ class Sync:
     # ---- the lease
 
     def _watch_lease(self) -> None:
+        lease = LeaseWatch(self.drive, self.one.name)
         while not self.ending.asked.wait(self.pace.lease):
             try:
-                check_lease(self.drive, self.one.name)
+                lease.check()
             except Fenced as fenced:
                 self.fenced = fenced
                 self._attention.set()

@@ -53,3 +53,21 @@ def test_the_one_before_is_repeated_however_old_it_is(ship: Callable[[int, float
 def test_much_log_is_not_repeated(ship: Callable[[int, float], WalName]) -> None:
     ship(2 * MIB, 0.0)
     assert ship(2 * MIB + 1000, 0.5).start == 2 * MIB
+
+
+def test_merging_goes_on_past_log_that_is_gone_here(tmp_path: Path) -> None:
+    log = tmp_path / "data" / "pg_wal"
+    log.mkdir(parents=True)
+    for number in range(2, 4):
+        (log / ONE.segments.name(1, number * MIB)).write_bytes(bytes([number]) * MIB)
+    drive = Drive(tmp_path / "drive")
+    drive.prepare()
+    shipper = Shipper(drive, tmp_path / "data", ONE, 4 * MIB, merge_at=2)
+    half = MIB // 2
+    present = [WalName(1, number * half, (number + 1) * half) for number in range(8)]
+    gone = [name for name in present if name.end <= 2 * MIB]
+    assert shipper.merge(gone) is None
+    assert shipper.merge_floor(present) == 2 * MIB
+    merged = shipper.merge(present)
+    assert merged
+    assert (merged.start, merged.level) == (2 * MIB, 2)
