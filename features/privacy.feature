@@ -6,6 +6,7 @@ Feature: Other accounts of this machine see nothing
     And a shell whose umask is 000
     When I run "invoke up"
     Then it succeeds
+    And the proxy's port on loopback is the only one that its programs listen on
     When I run "invoke hello"
     And I run "invoke snapshot --name Kept"
     And I run "invoke export {elsewhere}"

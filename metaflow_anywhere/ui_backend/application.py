@@ -85,6 +85,7 @@ def _with_headers(origins: tuple[str, ...]) -> Callable[[web.Request, web.Stream
         if len(origins) > 1:
             response.headers.add("Vary", "Origin")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-store")  # all but the page's own files is the user's
 
     return add
 

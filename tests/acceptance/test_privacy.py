@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import stat
 import subprocess
 
+import psutil
 from pytest_bdd import given, parsers, scenarios, then
 
 from tests.acceptance.place import USER_ID, Place
@@ -42,6 +45,28 @@ def nobody_can_look(place: Place) -> None:
     others = f"{settings.state_dir}/stacks/"
     seen = [path for path in state.splitlines() if not path.startswith((f"{settings.state_dir}/postgres-", others))]
     assert [path for path in seen if path not in (str(settings.state_dir), others[:-1])] == []
+
+
+@then("the proxy's port on loopback is the only one that its programs listen on")
+def one_port(place: Place) -> None:
+    processes = place.processes()
+    assert {"postgres", "caddy", "supervisord"} <= {word for one in processes for word in named(one)}
+    found = set()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):  # PostgreSQL's children come and go
+            found |= {
+                tuple(one.laddr)
+                for one in process.net_connections("inet")
+                if one.status == psutil.CONN_LISTEN or (one.type == socket.SOCK_DGRAM and not one.raddr)
+            }
+    assert found == {("127.0.0.1", place.settings.port)}
+
+
+def named(process: psutil.Process) -> set[str]:
+    """Of which program it may be."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return {process.name(), *(word.rpartition(".")[2] for word in process.cmdline()[:3])}
+    return set()
 
 
 @then("what must be passable for PostgreSQL is no more than that")

@@ -314,3 +314,9 @@ def test_every_request_leaves_a_line_with_its_milliseconds(ui: RunningUI) -> Non
     )
     assert line.split()[2:5] == ["GET", "/runs?marker=17", "200"]
     assert line.endswith(" ms")
+
+
+@pytest.mark.parametrize("path", ["/ping", "/runs", "/flows/Nothing", "/no/such/path", "/runs?_group=nothing"])
+def test_no_answer_is_kept_or_taken_for_another_kind(ui: RunningUI, path: str) -> None:
+    headers = ui.get(path).headers
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
