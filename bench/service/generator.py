@@ -12,10 +12,11 @@ import statistics
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 HEADERS = (
-    b"HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
+    b"HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
     b"User-Agent: python-requests/2.32\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 )  # what the official client sends
 ANSWER_SECONDS = 60.0
@@ -52,9 +53,15 @@ class Sample:
 class Connection:
     """One HTTP/1.1 connection."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, place: int | Path) -> None:
+        """``place``: a port of this machine, or a Unix socket."""
+        if isinstance(place, int):
+            self.socket = socket.create_connection(("127.0.0.1", place), ANSWER_SECONDS)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(ANSWER_SECONDS)
+            self.socket.connect(str(place))
         self._received = b""
 
     def receive(self) -> bytes | None:
@@ -101,13 +108,13 @@ class _Asking:
     since: float = 0.0
 
 
-def load(port: int, works: list[Work], seconds: float) -> Sample:
+def load(place: int | Path, works: list[Work], seconds: float) -> Sample:
     """All ``works`` at once, each on a connection of its own, for so long; opening is not counted."""
     sample = Sample()
     poll = select.epoll()
     asking: dict[int, _Asking] = {}
     for work in works:
-        connection = Connection(port)
+        connection = Connection(place)
         poll.register(connection.socket, select.EPOLLIN)
         asking[connection.socket.fileno()] = _Asking(connection, work, next(work))
     now = time.perf_counter

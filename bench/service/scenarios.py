@@ -45,9 +45,9 @@ def _id(answer: bytes, key: str) -> bytes:
     return str(json.loads(answer)[key]).encode()
 
 
-def write_path() -> Work:
+def write_path(prefix: str = "") -> Work:
     """Runs with one step, and in it tasks: five requests each."""
-    flow = b"/flows/" + FLOW.encode()
+    flow = f"{prefix}/flows/{FLOW}".encode()
     while True:
         run = _id((yield request(b"POST", flow + b"/run", CREATED_BY)), "run_number")
         step = flow + b"/runs/" + run + b"/steps/start"
