@@ -13,16 +13,15 @@ import psycopg
 from psycopg import sql
 
 from metaflow_anywhere.database import schema
+from metaflow_anywhere.database.numbers import LARGEST_RUN, LAST_NUMBER
 from metaflow_anywhere.database.official import NUMBERED, TABLES, require_tables
 
 Connection = psycopg.Connection[Any]
-LARGEST_RUN = 2**31 - 1  # of an integer column
 PLAIN_TABLE = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s) AND relkind = 'r')"
 COLUMNS = """
 SELECT attname FROM pg_catalog.pg_attribute
 WHERE attrelid = pg_catalog.to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
-LAST_NUMBER = "SELECT pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass)"
 FORMER_PLACES = ("anywhere", "datastores")
 READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 

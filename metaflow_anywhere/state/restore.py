@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import newest_dump
 from metaflow_anywhere.state.ending import stopped
-from metaflow_anywhere.state.judgement import Judgement, describe, judge
+from metaflow_anywhere.state.judgement import Judgement, Level, describe, judge
 from metaflow_anywhere.state.layout import FENCED, IncarnationName
 from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import write_life
@@ -163,11 +163,14 @@ def restore(
     say: Say = lambda text: None,
     log_file: Path | None = None,
     handover: float = HANDOVER_SECONDS,
+    skip: Callable[[str], None] = lambda conninfo: None,
 ) -> Report:
     """Bring the state ``wanted`` to ``data`` as a new incarnation; a database that is there is moved aside.
 
     The server must not run. Nothing is changed before a sound base was found; the lease is then taken first, so that a
-    machine that still writes stops, and what it flushes is restored as well. Raises DriveError, AnywhereError.
+    machine that still writes stops, and what it flushes is restored as well. ``skip`` is called with a superuser's
+    conninfo before any client where another history gave numbers that this one would give again. Raises DriveError,
+    AnywhereError.
     """
     began = time.monotonic()
     source = wanted.source or drive
@@ -199,6 +202,9 @@ def restore(
             )
         ]  # fmt: skip
         server.close()
+        whole = _judge(catalogue, wanted, log).level is Level.COMPLETE
+        if not whole or wanted.tip is not None or wanted.source is not None:
+            skip(conninfo)
 
     for way in _ways(catalogue, wanted):
         try:

@@ -169,8 +169,9 @@ class Machine:
         self.stop()
         self.await_sync()
 
-    def restore(self, drive: Drive, wanted: Wanted | None = None) -> Report:
-        return restore(self.programs, drive, self.cluster.data, wanted or Wanted(accept_loss=True), handover=0.0)
+    def restore(self, drive: Drive, wanted: Wanted | None = None, **more: Any) -> Report:
+        wanted = wanted or Wanted(accept_loss=True)
+        return restore(self.programs, drive, self.cluster.data, wanted, handover=0.0, **more)
 
     def clean_up(self) -> None:
         self.kill()

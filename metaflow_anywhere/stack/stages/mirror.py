@@ -9,11 +9,15 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from metaflow_anywhere.database.numbers import skip_numbers
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.hints import again, command
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.cards import join_cards
+from metaflow_anywhere.stack.passwords import DATABASE
 from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
@@ -125,11 +129,17 @@ class RestoreSnapshot(StackStage):
         stack = self.stack
         report = restore(
             stack.programs_of_postgres, stack.drive, stack.settings.pgdata_dir, wanted, say=progress.say,
-            log_file=self.log,
+            log_file=self.log, skip=self._skip_numbers,
         )  # fmt: skip
         shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # it may know runs that are gone now
         self._fill(progress)
         return report
+
+    def _skip_numbers(self, conninfo: str) -> None:
+        stack = self.stack
+        places = {stack.settings.datastore_dir, stack.datastore_copy}
+        with psycopg.connect(guarded(conninfo, dbname=DATABASE), autocommit=True) as connection:
+            skip_numbers(connection, places)
 
     def _situation(self) -> Situation:
         stack = self.stack
