@@ -29,7 +29,7 @@ from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server
 from metaflow_anywhere.state.signs import gather, has_database
-from metaflow_anywhere.state.verdict import LOADING, Choice, Kind, Memory, Seen, Situation, stand
+from metaflow_anywhere.state.verdict import LOADING, Choice, Kind, Memory, Seen, Sign, Situation, stand
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
@@ -39,12 +39,15 @@ HANDOVER_SECONDS = 5.0  # how long it then needs to stop its database and flush
 
 def look(
     drive: Drive, data: Path, *, cluster: Cluster | None = None, memory: Memory | None = None,
-    choice: Choice | None = None,
+    choice: Choice | None = None, others: tuple[Sign, ...] = (),
 ) -> Situation:  # fmt: skip
     """Compare the data directory ``data`` with the mirror; quick, and changes nothing. Raises DriveError.
 
-    With ``cluster``, which is the one in ``data``, its log is compared too, if it does not run.
+    With ``cluster``, which is the one in ``data``, its log is compared too, if it does not run. ``others`` are signs of
+    an earlier database outside of the mirror; they count where there is none here.
     """
+    if not has_database(data):
+        return stand(gather(Catalogue(drive), memory=memory, others=others), choice)
     return stand(_gather(Catalogue(drive), data, cluster, memory), choice)
 
 

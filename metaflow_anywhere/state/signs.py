@@ -19,9 +19,10 @@ Commits = Callable[[Incarnation, int, int], "int | None"]  # how many commits li
 
 def gather(
     catalogue: Catalogue, data: Path | None = None, *, memory: Memory | None = None, end: End = lambda one: None,
-    commits: Commits = lambda one, start, stop: None,
+    commits: Commits = lambda one, start, stop: None, others: tuple[Sign, ...] = (),
 ) -> Seen:  # fmt: skip
-    """The evidence for and against a mirror; ``data`` is the database's folder here, if there may be one.
+    """The evidence for and against a mirror; ``data`` is the database's folder here, if there may be one. ``others``
+    are signs of an earlier database that are not in the mirror.
 
     Raises DriveError.
     """
@@ -41,6 +42,7 @@ def gather(
     signs += [Sign(folder, "a snapshot") for folder in catalogue.snapshots]
     if dumps := catalogue.listing.names(DUMPS):
         signs.append(Sign(DUMPS, f"{len(dumps)} files of dumps"))
+    signs += others
     states = bool(catalogue.snapshots) or any(map(catalogue.base_folders, catalogue.incarnations.values()))
     local = None
     if data is not None and has_database(data):

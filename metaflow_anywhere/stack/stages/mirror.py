@@ -32,10 +32,12 @@ from metaflow_anywhere.state.memory import write_memory
 from metaflow_anywhere.state.restore import Kind, Report, Situation, Wanted, look, plan, restore
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.standing import read_standing
-from metaflow_anywhere.state.verdict import Choice, Memory
+from metaflow_anywhere.state.verdict import Choice, Memory, Sign
 
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
+LOCAL = ".metaflow"
+NO_FLOWS = (LOCAL, "mf.cards", ".arriving")
 AS_EVER = Choice()  # the user decided nothing
 
 
@@ -78,6 +80,8 @@ class RestoreSnapshot(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Restore what is wanted, or the newest state; never over a database that may be newer."""
+        if not (self.wanted or self.replace or self.dry_run):
+            self._refuse_early()
         with self.stack.exclusive():
             wanted = replace(self.wanted or Wanted(), accept_loss=self.accept_loss, memory=self.stack.memory)
             try:
@@ -97,6 +101,12 @@ class RestoreSnapshot(StackStage):
         for line in report.lines[1:]:
             progress.tell(line)
         return report.summary
+
+    def _refuse_early(self) -> None:
+        """Raise AnywhereError before anything is made in a root that may be the empty place of another."""
+        with contextlib.suppress(DriveError):
+            if refusal := self._situation().refusal:
+                raise refusal
 
     def _require_room(self, progress: Progress) -> None:
         """Raise AnywhereError where restoring would put a database aside that nobody asked to replace."""
@@ -144,7 +154,10 @@ class RestoreSnapshot(StackStage):
     def _situation(self) -> Situation:
         stack = self.stack
         cluster = stack.cluster if stack.data_exists else None
-        return look(stack.drive, stack.settings.pgdata_dir, cluster=cluster, memory=stack.memory, choice=self.choice)
+        return look(
+            stack.drive, stack.settings.pgdata_dir, cluster=cluster, memory=stack.memory, choice=self.choice,
+            others=signs_of_runs(stack.datastore_copy),
+        )  # fmt: skip
 
     def _lacks_files(self) -> bool:
         """Whether artifacts are in root, and not where they are read from."""
@@ -164,6 +177,13 @@ class RestoreSnapshot(StackStage):
     def undo(self, progress: Progress) -> str | None:
         """The database's files are what ``down`` must keep."""
         return f"kept: {self.stack.settings.pgdata_dir}" if self.stack.data_exists else None
+
+
+def signs_of_runs(datastore: Path) -> tuple[Sign, ...]:
+    """What is in a datastore in root was written under a database: a sign of it, should its mirror not be there."""
+    found = [path for place in (datastore, datastore / LOCAL) if place.is_dir() for path in place.iterdir()]
+    flows = sorted(path.name for path in found if path.is_dir() and path.name not in NO_FLOWS)
+    return (Sign(str(datastore), f"artifacts of earlier runs, of the flow {flows[0]} for one"),) if flows else ()
 
 
 def moment(text: str) -> float:
