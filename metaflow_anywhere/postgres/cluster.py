@@ -114,6 +114,19 @@ class Cluster:
             changed |= self._write("postgresql.conf", main.read_text() + "\n" + include)
         return changed
 
+    def replace_settings(self) -> None:
+        """Have nothing in the files of settings that another machine wrote: PostgreSQL's defaults, ours and our rules.
+
+        Its initdb chose by what that machine had (shared memory, locale, time zone, limits).
+        """
+        for name, text in (
+            ("postgresql.conf", f"\ninclude '{OURS}'\n"), ("postgresql.auto.conf", ""), ("pg_ident.conf", ""),
+            ("pg_hba.conf", HBA), (OURS, ""),
+        ):  # fmt: skip
+            (self.data / name).unlink(missing_ok=True)
+            self._write(name, text)
+        self.configure({})
+
     def own_top_files(self) -> None:
         """Give PostgreSQL what others put at the top of its folder: one unreadable file would fail a base backup."""
         if self.programs.account:

@@ -215,6 +215,10 @@ def unpack_chain(programs: Programs, bases: list[BaseFiles], data: Path) -> None
     except ProgramFailed as error:
         raise Unusable(error.why.splitlines()[0]) from None
     (data / POSTGRES_MANIFEST).unlink()
+    try:
+        Cluster(programs, data).replace_settings()
+    except OSError as error:
+        raise AnywhereError(f"cannot make the database folder {data}", why=reason(error)) from error
 
 
 def unpack(programs: Programs, base: BaseFiles, data: Path) -> None:

@@ -35,6 +35,26 @@ def fill(machine: Machine, count: int) -> None:
         connection.execute("INSERT INTO t (said) SELECT 'x' FROM generate_series(1, %s)", [count])
 
 
+def test_settings_that_another_machine_wrote_do_not_decide(
+    machine: Machine, new_machine: Callable[[], Machine], drive: Drive
+) -> None:
+    drive.prepare()
+    for name, line in (
+        ("postgresql.conf", "shared_memory_type = 'no such type'"), ("postgresql.auto.conf", "timezone = 'Mars'"),
+        ("pg_hba.conf", "no rule"), ("pg_ident.conf", "/(bad x y"),
+    ):  # fmt: skip
+        with (machine.cluster.data / name).open("a") as file:
+            file.write(f"\n{line}\n")
+    fill(machine, 3)
+    take(machine, drive, "foreign")
+    (one,) = snapshots(drive)
+    machine.kill()
+    other = new_machine()
+    other.restore(drive, Wanted(base=one.folder))
+    other.start()
+    assert rows(other) == 3
+
+
 def test_a_snapshot_is_verified_and_restored(
     machine: Machine, new_machine: Callable[[], Machine], drive: Drive
 ) -> None:
