@@ -156,7 +156,10 @@ def main() -> None:
                             costs[what, way, connections, name].append(cpu * 1000 / len(sample.latencies))
                             rates[what, way, connections, name].append(sample.per_second)
                             middles[what, way, connections, name].append(sample.percentile(50))
-                            wrong += sample.wrong
+                            if sample.wrong:
+                                wrong += sample.wrong
+                                print(f"{name}, {what}, {way}, {connections}: {sample.wrong} wrong, such as", end=" ")
+                                print(sample.first_wrong.decode(errors="replace").replace("\r\n", " / ")[:300])
     print(
         f"{os.cpu_count()} cores, load {before:.1f} before, {os.getloadavg()[0]:.1f} after; {options.rounds} rounds of "
         f"{options.seconds:g} s; medians: requests/s (p50 ms; CPU ms of a request in program and proxy); "

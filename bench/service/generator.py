@@ -38,6 +38,7 @@ class Sample:
     database_cpu_seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     wrong: int = 0
+    first_wrong: bytes = b""
 
     @property
     def per_second(self) -> float:
@@ -134,7 +135,9 @@ def load(place: int | Path, works: list[Work], seconds: float) -> Sample:
                 continue
             arrived = now()
             sample.latencies.append(arrived - one.since)
-            sample.wrong += not answer.startswith(b"HTTP/1.1 2")
+            if not answer.startswith(b"HTTP/1.1 2"):
+                sample.wrong += 1
+                sample.first_wrong = sample.first_wrong or answer
             if arrived >= until:
                 busy -= 1
                 continue

@@ -89,6 +89,7 @@ class Server:
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         if (refused := self._door.refusal(request)) is not None:
+            refused.headers.update(COMMON_HEADERS)
             return refused
         try:
             match = self._router.match(request.rel_url.raw_path)
