@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-METHODS = ("GET", "HEAD", "POST", "PATCH", "OPTIONS")  # all that any route knows; the proxy takes no others either
+TUNNELS = ("CONNECT", "TRACE")  # what follows them is no request; other odd methods are refused by the routes
 READS = ("GET", "HEAD", "OPTIONS")
 OWN_SITES = ("same-origin", "none")  # none: typed in by a person
 ANY = "*"
@@ -26,8 +26,8 @@ class Door:
     def refusal(self, request: web.BaseRequest) -> web.Response | None:
         """The answer to a request that is not to be looked at any further; None if it may come in."""
         headers = request.headers
-        if request.method not in METHODS:
-            return _refused(405, f"405: Method Not Allowed; there are {', '.join(METHODS)}")
+        if request.method in TUNNELS:
+            return _refused(405, "405: Method Not Allowed")
         if "Upgrade" in headers and request.method != "GET":
             return _refused(400, "a request with a body cannot become another protocol")
         if self.hosts and _name(headers.get("Host", "")) not in self.hosts:
