@@ -24,13 +24,11 @@ from metaflow_anywhere.state.ways import Log, Way, ways
 
 @dataclass(frozen=True)
 class Drilled:
-    """A drill that led to a sound database: what was restored and looked at, in sentences; rows of all tables; seconds
-    it took; and what is known to be missing."""
+    """A drill that went well: what was restored and looked at, in sentences; rows of all tables; seconds it took."""
 
     lines: list[str]
     rows: int
     seconds: float
-    missing: list[str]
 
 
 def drill(
@@ -70,7 +68,7 @@ def drill(
         *describe(way, done.log, judgement),
         f"checked: {done.note}; {sum(counted.values()):,} rows in {len(counted)} tables",
     ]
-    return Drilled(lines, sum(counted.values()), time.monotonic() - began, judgement.missing)
+    return Drilled(lines, sum(counted.values()), time.monotonic() - began)
 
 
 def _way(catalogue: Catalogue, drive: Drive, snapshot: Snapshot | None) -> Way:

@@ -76,7 +76,12 @@ class Shipper:
             return 0
         start, began = self._repeated_from(), time.monotonic()
         self._last_lag = self._lag(began)
-        self._write(start, end, self.read(start, end), lag=self._last_lag)
+        try:
+            raw = self.read(start, end)
+        except LogGone:  # perhaps only of what would be repeated
+            start = self.position
+            raw = self.read(start, end)
+        self._write(start, end, raw, lag=self._last_lag)
         self._last_put = time.monotonic() - began
         self.recent.append((self.position, time.monotonic()))
         shipped, self.position = end - self.position, end

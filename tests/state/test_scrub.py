@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.drill import drill
 from metaflow_anywhere.state.drive import Drive
@@ -93,4 +94,5 @@ def test_the_mirror_is_not_called_whole_over_a_hole(machine: Machine, drive: Dri
     assert Catalogue(drive).clean_end(one) is None
     with pytest.raises(Hole, match="was there and is gone"):
         flush(drive, machine.cluster, one)
-    assert drill(machine.programs, drive, machine.folder / "drill", "postgres").missing
+    with pytest.raises(AnywhereError, match="in part only"):
+        drill(machine.programs, drive, machine.folder / "drill", "postgres")
