@@ -8,16 +8,18 @@ import subprocess
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
 from metaflow_anywhere.state.catalogue import Incarnation
 from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
+from metaflow_anywhere.state.pages import after, next_record
 
 READ_SECONDS = 600.0
 _RECORD = re.compile(r"len \(rec/tot\):\s+\d+/\s*(\d+), .*lsn: ([0-9A-F]+/[0-9A-F]+)")
 _COMMIT = re.compile(r"rmgr: Transaction .* desc: COMMIT ")
+_SWITCH = re.compile(r"rmgr: XLOG .* desc: SWITCH")
 _CHECKPOINT = re.compile(r"Latest checkpoint location:\s+(\S+)")
 _TIMELINE = re.compile(r"Latest checkpoint's TimeLineID:\s+(\d+)")
 
 
 def crashed_end(cluster: Cluster, one: Incarnation) -> int | None:
-    """Where the log of a database that was killed ends: the last record that can be read begins there or before it.
+    """Where the log of a database that was killed ends: after the last record that can be read.
 
     None if it cannot be read.
     """
@@ -31,7 +33,14 @@ def crashed_end(cluster: Cluster, one: Incarnation) -> int | None:
     start = parse_lsn(checkpoint[1]) if int(timeline[1]) == one.timeline else one.fork
     lines = _waldump(cluster, one, start, None)
     found = _RECORD.search(lines[-1]) if lines else None
-    return parse_lsn(found[2]) + int(found[1]) if found else start
+    return record_after(lines[-1], parse_lsn(found[2]), int(found[1]), one) if lines and found else start
+
+
+def record_after(line: str, position: int, length: int, one: Incarnation) -> int:
+    """Where the record that ``line`` of PostgreSQL's reader tells of ends, with all that it is filled up with."""
+    if _SWITCH.search(line):
+        return one.segments.ceiling(position + length)
+    return next_record(after(position, length, one.segments.size), one.segments.size)
 
 
 def commits(cluster: Cluster, one: Incarnation, start: int, end: int) -> int | None:

@@ -111,6 +111,7 @@ class Situation:
     kind: Kind
     newest: Incarnation | None
     why: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()  # incarnations, of which one is to be chosen
     found: bool = False  # the database here is to begin a mirror of its own
 
     @property
@@ -123,13 +124,16 @@ class Situation:
         """What to say where going on would be a decision that is the user's."""
         if self.kind not in _REFUSALS:
             return None
-        return AnywhereError(self.kind.value, why="\n".join(self.why), run=_ways_out(self.kind))
+        return AnywhereError(self.kind.value, why="\n".join(self.why), run=_ways_out(self))
 
 
 _REFUSALS = (Kind.UNSEEN, Kind.UNMOUNTED, Kind.DIVERGED, Kind.STRANGER)
 
 
-def _ways_out(kind: Kind) -> str:
+def _ways_out(found: Situation) -> str:
+    kind = found.kind
+    if found.choices:  # there is no database here: which of the mirror's
+        return "   or   ".join(command("restore-snapshot", incarnation=label) for label in found.choices)
     up, anew = command("up"), command("up", new=True)
     if kind is Kind.UNSEEN:
         return f"{up}   (again, once root is all there; to begin anew and empty: {anew})"
@@ -192,7 +196,9 @@ def _nothing_here(seen: Seen, newest: Incarnation | None) -> Situation:
         return Situation(Kind.UNSEEN, newest, (*_told(seen), LOADING))
     others = strangers(seen)
     if newest and others:
-        return Situation(Kind.DIVERGED, newest, tuple(branch(one, seen.ends) for one in (newest, *others)))
+        both = (newest, *others)
+        labels = tuple(f"{one.name.sequence}-{one.name.owner}" for one in both)
+        return Situation(Kind.DIVERGED, newest, tuple(branch(one, seen.ends) for one in both), labels)
     return Situation(Kind.ABSENT, newest)
 
 

@@ -22,6 +22,8 @@ from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
+from metaflow_anywhere.state.aside import aside_of
+from metaflow_anywhere.state.catalogue import Catalogue
 from metaflow_anywhere.state.claim import claim, holds, reopen
 from metaflow_anywhere.state.copies import CopyFailed, complete, fill, wants_filling
 from metaflow_anywhere.state.drive import Drive, DriveError
@@ -235,6 +237,8 @@ class Sync(ProgramStage):
             one = claim(stack.drive, server, data, account, choice=self.choice, memory=memory)
             if memory is None or memory.incarnation != one.name:
                 write_memory(stack.memory_file, Memory(one.name, one.start, time.time()))
+            for other in aside_of(Catalogue(stack.drive), one):
+                progress.say(str(other))
         except DriveError as error:
             raise AnywhereError("the mirror cannot be written", why=str(error), run=command("doctor")) from error
         except ServerGone as gone:
