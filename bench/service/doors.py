@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("versions", nargs="+", metavar="NAME=CHECKOUT")
     parser.add_argument("--rounds", type=int, default=3, help="medians are kept (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each load (%(default)s)")
+    parser.add_argument("--only", default="", help='a load and a way, such as "writes of a client, straight"')
     options = parser.parse_args()
     checkouts = {name: Path(path).absolute() for name, _, path in (one.partition("=") for one in options.versions)}
     rates: dict[tuple[str, str, int, str], list[float]] = defaultdict(list)
@@ -146,6 +147,8 @@ def main() -> None:
         for _ in range(options.rounds):
             for what, (module, work) in LOADS.items():
                 for way, prefix in (("straight", ""), ("proxy", MODULES[module])):
+                    if options.only not in f"{what}, {way}":
+                        continue
                     for connections in CONNECTIONS:
                         for name in checkouts:
                             place = places[name].where[module if way == "straight" else "proxy"]
