@@ -7,7 +7,6 @@ import fcntl
 import functools
 import os
 import secrets
-import stat
 import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, cad
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import OPEN_FOLDER, PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, set_mode
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.release import code_digest
@@ -25,6 +24,7 @@ from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.client import PROXY_VARIABLES
+from metaflow_anywhere.stack.folders import require_own, require_short, usable_folder
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
@@ -43,8 +43,6 @@ UI_VARIABLES = (
     "CUSTOM_QUICKLINKS", "NOTIFICATIONS", "GA_TRACKING_ID",
 )  # fmt: skip
 PAGES = Path(__file__).with_name("page")
-# Of "local.<the path of .metaflow in it>.<a flow's name>" in 255 bytes, with 64 for the flow's name.
-LONGEST_DATASTORE_BYTES = 255 - len("local./.metaflow.") - 64
 COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
 WATCHDOG = "watchdog"  # the program that is no stage: it runs as long as the supervisor does
@@ -94,10 +92,10 @@ class Stack:
                 run=command("up", root=f"{root}.d"),
             )
         if not self.data_exists:  # what has been used so far goes on
-            self._require_short_datastore()
+            require_short(self.settings.datastore_dir)
         passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
-        self._make_folder(root, passing, "MF_ROOT")
-        self._make_folder(self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR")
+        usable_folder(root, passing, "MF_ROOT")
+        usable_folder(self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR")
         self.make_machine_folders()
         for folder in (self.drive.root, self.log_copies):  # nobody's but ours; earlier versions left them open
             if folder.is_dir():
@@ -113,47 +111,11 @@ class Stack:
             (self.settings.log_dir, PRIVATE_FOLDER), (self.database_socket, PRIVATE_FOLDER),
             (self.settings.client_cache.parent, PRIVATE_FOLDER),
         ):  # fmt: skip
-            self._make_folder(folder, mode, "MF_STATE_DIR")
+            usable_folder(folder, mode, "MF_STATE_DIR")
             if folder == self.sockets:
-                self._require_own(folder, mode)
+                require_own(folder, mode)
         if account := Account.for_this_process():
             account.owns(self.database_socket)
-
-    def _require_short_datastore(self) -> None:
-        """Refuse a place whose artifacts Metaflow's client could store, and could not read back."""
-        length = len(os.fsencode(self.settings.datastore_dir.absolute()))
-        if length > LONGEST_DATASTORE_BYTES:
-            raise AnywhereError(
-                f"the path of the datastore is too long: {length} bytes, and at most {LONGEST_DATASTORE_BYTES} work",
-                why="Metaflow's client makes one name of it and the flow's, and a name has 255 bytes at most",
-                run=f"MF_ROOT=/a/shorter/folder {command('up')}",
-            )
-
-    def _make_folder(self, folder: Path, mode: int, name: str) -> None:
-        try:
-            if not folder.is_dir():
-                make_folder(folder, mode, mode if name == "MF_STATE_DIR" else OPEN_FOLDER)
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied", str(folder))
-        except OSError as error:
-            raise AnywhereError(
-                f"{name} cannot be written: {folder}",
-                why=reason(error),
-                run=f"{name}=/a/folder/of/yours {command('up')}",
-            ) from error
-
-    def _require_own(self, folder: Path, mode: int) -> None:
-        """The folder of sockets is a real folder of ours and has ``mode``, also below /tmp, where anybody may have
-        put a link or a folder in its place. Raises AnywhereError."""
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            what = "is a link" if stat.S_ISLNK(found.st_mode) else "belongs to another user"
-            raise AnywhereError(
-                f"the stack's sockets cannot be in {folder}",
-                why=f"it {what}; they are there because the path of MF_STATE_DIR is long or has unusual characters",
-                run="MF_STATE_DIR=/a/short/folder invoke up",
-            )
-        set_mode(folder, mode)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
