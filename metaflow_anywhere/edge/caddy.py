@@ -22,6 +22,7 @@ METHODS = ("GET", "HEAD", "POST", "PATCH", "OPTIONS")  # all that any route know
 # Who asks, in Caddy's expressions: a page by Origin or, without that, by what the browser says of its site; or a tool.
 OWN_ORIGIN = '{header.Origin} == "http://" + {hostport} || {header.Origin} == "https://" + {hostport}'
 OWN_SITE = '{header.Sec-Fetch-Site} in ["", "same-origin", "none"]'
+HEAD_SECONDS = 10  # within which a request's head must be whole: who sends a byte a minute would hold a place for ever
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
 STATUS_RETRY_SECONDS = 2
@@ -91,6 +92,11 @@ def caddyfile(
     persist_config off
     auto_https off
     grace_period 1s
+    servers {{
+        timeouts {{
+            read_header {HEAD_SECONDS}s
+        }}
+    }}
     log {{
         level ERROR
         output stderr
