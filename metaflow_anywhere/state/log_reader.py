@@ -6,9 +6,11 @@ import re
 import subprocess
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
-from metaflow_anywhere.state.catalogue import Incarnation
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
 from metaflow_anywhere.state.pages import after, next_record
+from metaflow_anywhere.state.shipping import LogGone, read_log
+from metaflow_anywhere.state.ways import read_range
 
 READ_SECONDS = 600.0
 _RECORD = re.compile(r"len \(rec/tot\):\s+\d+/\s*(\d+), .*lsn: ([0-9A-F]+/[0-9A-F]+)")
@@ -41,6 +43,26 @@ def record_after(line: str, position: int, length: int, one: Incarnation) -> int
     if _SWITCH.search(line):
         return one.segments.ceiling(position + length)
     return next_record(after(position, length, one.segments.size), one.segments.size)
+
+
+def killed_end(catalogue: Catalogue, cluster: Cluster, one: Incarnation) -> int | None:
+    """Where the log of a database that was killed ends: where its last record does, or as far as its files hold, byte
+    for byte, what the mirror has. None if it cannot be read. Raises DriveError.
+
+    What was shipped last may be a part of a record. A database that was set back to an earlier copy
+    of itself does not hold it.
+    """
+    end = crashed_end(cluster, one)
+    shipped = max((name for name in catalogue.wal(one) if name.timeline == one.timeline), key=lambda name: name.end,
+                  default=None)  # fmt: skip
+    if end is None or shipped is None or shipped.end <= end:
+        return end
+    found = read_range(catalogue, one, shipped)
+    try:
+        here = read_log(cluster.data, one, shipped.start, shipped.end)
+    except LogGone:
+        return end
+    return shipped.end if found is not None and found[1] == here else end
 
 
 def commits(cluster: Cluster, one: Incarnation, start: int, end: int) -> int | None:

@@ -23,7 +23,7 @@ from metaflow_anywhere.state.judgement import Judgement, Level, describe, judge
 from metaflow_anywhere.state.layout import FENCED, IncarnationName
 from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import write_life
-from metaflow_anywhere.state.log_reader import commits, crashed_end
+from metaflow_anywhere.state.log_reader import commits, killed_end
 from metaflow_anywhere.state.lsn import parse_lsn
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
@@ -57,7 +57,7 @@ def _gather(catalogue: Catalogue, data: Path, cluster: Cluster | None, memory: M
 
     def end(one: Incarnation) -> int | None:
         at_end = stopped(cluster, one)
-        return at_end.end if at_end else crashed_end(cluster, one)
+        return at_end.end if at_end else killed_end(catalogue, cluster, one)
 
     def count(one: Incarnation, start: int, stop: int) -> int | None:
         return commits(cluster, one, start, stop)
