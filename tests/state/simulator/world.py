@@ -126,7 +126,9 @@ class World:
         server: Any = ModelServer(database)
         one = claiming.claim(machine.drive, server, machine.data, None, choice=choice, memory=machine.memory)
         database.write()  # that it was started
-        self.truth.setdefault(one.name, list(database.commits))
+        if self.promised.get(one.name, 0) > len(database.commits) and machine.drive.is_whole:
+            raise Violation(f"{one.name} goes on with {len(database.commits)} of {self.promised[one.name]} commits")
+        self.truth[one.name] = list(database.commits)  # what a database that was put back has lost was only there
         machine.one, machine.running, self.latest = one, True, one.name
         catalogue = Catalogue(machine.drive)
         machine.shipper = ModelShipper(machine.drive, machine.data, one, shipped_end(catalogue, one), MERGE_AT)
