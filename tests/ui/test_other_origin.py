@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,15 +13,17 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Frame, Page
 
+from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.service.routes import ROUTES
+from metaflow_anywhere.ui_backend.application import application
+from metaflow_anywhere.ui_backend.settings import UISettings
 from tests import browsing
 from tests.browsing import tab
 from tests.ui.conftest import World
 
 EVIL = "evil.test"  # a name that leads to this machine, as a rebound one would
 FLOW = "Attacked"
-READS = ["/api/flows", "/api/runs?_limit=5", "/api/stack", "/api/ping", "/api/features", "/service/openapi.json",
-         "/.anywhere/stack", "/"]  # fmt: skip
+READS = ["/", "/api/stack", "/.anywhere/stack"]  # beside every route of the two programs
 SOCKETS = ["/api/ws", "/ui_backend_service/ws", "/api/search/flows/Showcase/runs/{run}?key=x",
            "/api/flows/Showcase/runs/{run}/search?key=x"]  # fmt: skip
 # Everything a page can do to a server, with what it could read of the answer; a simple request needs no permission.
@@ -29,8 +32,8 @@ async ({ base, reads, writes, sockets }) => {
   const got = [];
   const tried = (what, promise) => promise.then((found) => found && got.push(`${what}: ${found}`), () => undefined);
   const readable = async (answer) => (answer.type === "opaque" || answer.status === 0) ? "" : `${answer.status} ${await answer.text()}`.slice(0, 90);
-  for (const path of reads) for (const mode of ["cors", "no-cors"])
-    await tried(`read ${mode} ${path}`, fetch(base + path, { mode, credentials: "include" }).then(readable));
+  await Promise.all(reads.flatMap((path) => ["cors", "no-cors"].map((mode) =>
+    tried(`read ${mode} ${path}`, fetch(base + path, { mode, credentials: "include" }).then(readable)))));
   for (const [method, path, body] of writes) {
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/json"])
       await tried(`${method} ${type} ${path}`, fetch(base + path, { method, body, headers: { "Content-Type": type } }).then(readable));
@@ -84,10 +87,24 @@ def evil_port() -> Iterator[int]:
         server.shutdown()
 
 
+def reads(world: World) -> list[str]:
+    """Every route that answers a GET, on a run that is there, as the proxy has it."""
+    known = {**known_names(world), "flow": "Showcase", "name": "rate", "attempt": "0", "hash": "0", "file": "x"}
+    routes = [f"/service{route.path}" for route in ROUTES if route.method == "GET"]
+    ui = application(UISettings.from_environment({}), None, AccessLog(sys.stdout))  # type: ignore[arg-type]
+    found = {route.resource.canonical for route in ui.router.routes() if route.resource and route.method == "GET"}
+    routes += [f"{prefix}{path}" for path in sorted(found) for prefix in ("/api", "/ui_backend_service")]
+    assert len(routes) > 80
+    return READS + [re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], "x"), route) for route in routes]
+
+
+def known_names(world: World) -> dict[str, str]:
+    return {"run": world.well, "step": "start", "task": str(world.task(world.well, "start")["task_id"])}
+
+
 def writes(world: World) -> list[tuple[str, str, str]]:
     """Every route that changes something, on a run that is there: method, path, body."""
-    task = world.task(world.well, "start")
-    known = {"run": world.well, "step": "start", "task": str(task["task_id"])}
+    known = known_names(world)
     bodies = {"tag/mutate": '{"tags_to_add": ["attacked"]}'}
     many = (
         '[{"field_name": "attacked", "value": "0", "type": "t", "user_name": "u", "name": "attacked", "location": "x",'
@@ -120,11 +137,7 @@ def attack(where: Page | Frame, world: World, base: str) -> list[str]:
     """What ``where`` could read, or open, of the stack at ``base``."""
     told = {
         "base": base,
-        "reads": [
-            *READS,
-            f"/service/flows/Showcase/runs/{world.well}",
-            f"/api/flows/Showcase/runs/{world.well}/parameters",
-        ],
+        "reads": reads(world),
         "writes": [list(one) for one in writes(world)],
         "sockets": [path.format(run=world.well) for path in SOCKETS],
     }

@@ -21,7 +21,7 @@ from tests.service.running import service_environment
 from tests.ui_backend.running import Browser, RunningUI
 
 SOCKETS, LONG_SOCKETS = 150, 10_000
-REQUESTS, LONG_REQUESTS = 300, 20_000
+REQUESTS, LONG_REQUESTS = 300, 50_000
 AT_ONCE = 20
 LONGEST_URL = 2500  # characters, before they are quoted; what is longer than 8190 after that is no request
 ROW = "/flows/F/runs/1/steps/s/tasks/1"
