@@ -15,7 +15,7 @@ from metaflow_anywhere.state.commits import has_commits
 from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lsn import format_lsn
 from metaflow_anywhere.state.moments import clock
-from metaflow_anywhere.state.signs import shipped_end
+from metaflow_anywhere.state.signs import mirrored_end, shipped_end
 from metaflow_anywhere.state.verdict import fork_of
 from metaflow_anywhere.state.ways import read_range
 
@@ -49,12 +49,13 @@ def aside_of(catalogue: Catalogue, tip: Incarnation | None = None) -> list[Aside
     path = {one.name for one in catalogue.path(tip)}
     found = []
     for one in sorted(catalogue.incarnations.values(), key=lambda one: one.name):
-        end = shipped_end(catalogue, one)
+        end = mirrored_end(catalogue, one)  # a base may be ahead of the log that was carried here
         if one.name == tip.name:
             continue
         fork = fork_of(tip, one.name, catalogue.incarnations) if one.name in path else None
         start = one.start if fork is None else fork
-        if end > start and (fork is None or has_commits(catalogue, one, start)):
+        ahead = end > max(start, shipped_end(catalogue, one))
+        if end > start and (fork is None or ahead or has_commits(catalogue, one, start)):
             found.append(Aside(one, start, end))
     return found
 

@@ -41,7 +41,7 @@ def test_whatever_happens_what_is_said_is_true_and_nothing_is_lost(lot: int, pla
             pytest.fail(f"schedule {seed}: {violation}")
 
 
-@pytest.mark.parametrize("seed", [216, 607, 1490, 2075, 3739, 5489, 8223, 10327])
+@pytest.mark.parametrize("seed", [216, 607, 1490, 2075, 3739, 5489, 8223, 10327, 58050, 75672])
 def test_a_schedule_that_found_something_stays_well(seed: int, place: Path) -> None:
     run(seed, place / "world")
 

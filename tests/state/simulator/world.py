@@ -240,7 +240,7 @@ class World:
 
     def _lacks_its_mirror(self, machine: Machine) -> bool:
         mine = self._own(machine) if machine.database else None
-        lease = machine.drive.view.get("LEASE.json", b"")
+        lease = b"".join(data for path, data in machine.drive.view.items() if "LEASE" in path)
         return mine is not None and not (
             any(path.startswith(str(mine)) for path in machine.drive.view) or mine.owner.encode() in lease
         )
