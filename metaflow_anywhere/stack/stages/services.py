@@ -9,7 +9,7 @@ from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import is_installed
-from metaflow_anywhere.stack.ports import listens, require_free
+from metaflow_anywhere.stack.ports import is_free, listens, require_free
 from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
@@ -70,8 +70,10 @@ class StartProxy(ProgramStage):
         return self.stack.proxy_program()
 
     def foresee(self) -> None:
-        """The port must be free, unless this stack's own proxy has it."""
+        """The port must be free, unless this stack's own proxy has it, or one that is left of it and will be ended."""
         info, settings = self.stack.supervisor.info(self.program_name), self.stack.settings
+        if is_free(settings.port) or self.stack.supervisor.lost():
+            return
         if info is None or not info.running or not listens(info.pid, settings.port):
             require_free(settings.port, "proxy, setting port", settings.origins["port"])
 
