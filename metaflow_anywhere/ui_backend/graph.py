@@ -72,12 +72,13 @@ class Graphs:
         if any(row["name"] in NOT_PARAMETERS for row in rows):
             hidden |= NOT_PARAMETERS - await self._declared(rows, again=again, who=who)
         wanted = [row for row in rows if row["name"] not in hidden]
+        values = await self._values(wanted, again=again, who=who)
+        if values and all(value.name == UNREADABLE for value in values):
+            raise Problem("MetaflowNotFound", f"the parameter {wanted[0]['name']} cannot be shown: {values[0].error}")
         found = {}
-        for row, value in zip(wanted, await self._values(wanted, again=again, who=who), strict=True):
+        for row, value in zip(wanted, values, strict=True):
+            # One that cannot be read, or is of a strange type, must not hide the others.
             reason = f"cannot be shown, because {value.error}" if value.error else ""
-            if value.name == UNREADABLE:
-                raise Problem("MetaflowNotFound", f"the parameter {row['name']} {reason}")
-            # One that is of a strange type must not hide the others.
             found[row["name"]] = {"value": reason or (value.text if value.json is None else json.loads(value.json))}
         return encoded(found)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import psycopg
@@ -134,7 +133,10 @@ def test_an_included_file_is_shown_as_its_content(ui: RunningUI, runs: Runs, wor
     blob = next((world.sysroot / "data" / "Stumble").iterdir())
     blob.rename(blob.with_suffix(".away"))
     try:
-        away = ui.get(f"/flows/Stumble/runs/{runs.resumed}/parameters")
-        assert json.loads(away.text)["id"] == "MetaflowNotFound"
+        away = ui.data(f"/flows/Stumble/runs/{runs.resumed}/parameters")
+        assert away.keys() == found.keys()
+        unread = [name for name, one in away.items() if str(one["value"]).startswith("cannot be shown, because")]
+        assert 0 < len(unread) < len(away)
+        assert all(away[name] == found[name] for name in away if name not in unread)
     finally:
         blob.with_suffix(".away").rename(blob)
