@@ -79,6 +79,17 @@ def caddyfile(
             not path {told}
 {welcome}        }}
 """
+    frames = (  # a frame's navigation names no origin; who may frame a card is said by the card's own policy
+        f"""        not {{
+            method GET HEAD
+            header Sec-Fetch-Mode navigate
+            not header Upgrade *
+            path {" ".join(f"{prefix}/flows/*/runs/*/steps/*/tasks/*/cards/*" for prefix in UI_PREFIXES)}
+        }}
+"""
+        if ui_origins
+        else ""
+    )
     links = " ".join(f"{prefix} {prefix}/*" for prefix in (SERVICE_PREFIX, *UI_PREFIXES, "/.anywhere"))
     places = ("/ws", "/search/*", "/flows/*/runs/*/search")  # where the UI backend has WebSockets
     sockets = " ".join(prefix + place for prefix in UI_PREFIXES for place in places)
@@ -125,7 +136,7 @@ def caddyfile(
             not header Upgrade *
             not path {links}
         }}
-{welcome}    }}
+{welcome}{frames}    }}
     @form {{
         not method GET HEAD OPTIONS
         header_regexp Content-Type (?i)^\\s*(text/plain|multipart/|application/x-www-form-urlencoded)

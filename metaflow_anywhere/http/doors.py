@@ -32,7 +32,7 @@ class Door:
             return _refused(400, "a request with a body cannot become another protocol")
         if self.hosts and _name(headers.get("Host", "")) not in self.hosts:
             return _refused(421, "nothing is served under this name")
-        if self._foreign(headers):
+        if self._foreign(headers) and not _is_link(request):
             return _refused(403, "a page of another site asks; only this stack's own pages may")
         if request.method not in READS and not _is_json(headers.get("Content-Type", "")):
             return _refused(415, "the body must be JSON: send Content-Type: application/json, or none")
@@ -60,6 +60,15 @@ def close_early(request: web.BaseRequest, response: web.StreamResponse) -> None:
     unread = not request.content.is_eof()
     if unread or request.method == "CONNECT" or "Upgrade" in request.headers:
         response.force_close()
+
+
+def _is_link(request: web.BaseRequest) -> bool:
+    """A person follows a link, or a frame does: whose page that is reads nothing of the answer. (The proxy lets links
+    lead to pages alone.)"""
+    headers = request.headers
+    return (
+        request.method in ("GET", "HEAD") and headers.get("Sec-Fetch-Mode") == "navigate" and "Upgrade" not in headers
+    )
 
 
 def _refused(status: int, text: str) -> web.Response:

@@ -14,7 +14,7 @@ from tests.browsing import Tab, tab
 from tests.ui.conftest import World
 from tests.ui.hostile import LINK, MARKUP, MISLEADING, NAMES, QUOTES, SCRIPT, TEMPLATE, hostile_run
 
-CONTAINED = r"status of 40[34]|ERR_FAILED|[Bb]locked|sandbox|CORS|Unsafe attempt|Ignored call"  # a card at its tricks
+CONTAINED = r"status of 40[34]|ERR_FAILED|(?i:blocked)|sandbox|CORS|Unsafe attempt|Ignored call"  # a card at its tricks
 WAITING_MS = 400  # for what would happen a moment later
 
 
