@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
+from metaflow_anywhere import __version__
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.spelling import closest
@@ -103,7 +104,7 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
     if json:
         standing = read_standing(stack.standing_file)
         document: dict[str, Any] = {
-            "healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url,
+            "version": __version__, "healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url,
             "programs": [asdict(one) for one in found], "mirror": asdict(standing) if standing else None,
         }  # fmt: skip
         print(json_format.dumps(document, indent=2))

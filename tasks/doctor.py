@@ -44,6 +44,9 @@ def settings(stack: Stack) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from metaflow_anywhere import __version__
+    from metaflow_anywhere.release import code_digest
+
     console = Console(highlight=False)
     found = rows(stack.settings)
     width = max(len(row.name) for row in found)
@@ -54,4 +57,5 @@ def settings(stack: Stack) -> None:
             soft_wrap=True,
         )
         console.print(Text(f"{'':<{width}}  {row.meaning}  [{row.env}]", style="dim"), soft_wrap=True)
-    console.print("\nset by variable, in invoke.yaml below anywhere:, or with --set name=value", soft_wrap=True)
+    console.print(f"\nmetaflow-anywhere {__version__}, code {code_digest()}", soft_wrap=True)
+    console.print("set by variable, in invoke.yaml below anywhere:, or with --set name=value", soft_wrap=True)

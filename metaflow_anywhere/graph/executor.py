@@ -6,6 +6,8 @@ imported when there is something to display: ``--list`` is not kept waiting for 
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from invoke import Call, Context, Executor, Exit, Task
@@ -17,6 +19,7 @@ from metaflow_anywhere.graph.tasks import Goal, StageTask, accepted, graph_of, s
 from metaflow_anywhere.hints import again
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
+BROKEN_PIPE_STATUS = 141  # 128 + SIGPIPE
 
 
 class GraphExecutor(Executor):
@@ -36,6 +39,9 @@ class GraphExecutor(Executor):
             raise Exit(code=1) from None
         except KeyboardInterrupt:
             raise Exit(code=INTERRUPTED_STATUS) from None
+        except BrokenPipeError:  # whoever read our output has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=BROKEN_PIPE_STATUS) from None
         return results
 
     def execute_call(self, call: Call) -> Any:

@@ -15,10 +15,12 @@ from typing import Any
 
 import psutil
 
+from metaflow_anywhere import __version__
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.stack.client_findings import client_findings
 from metaflow_anywhere.stack.findings import Finding
 from metaflow_anywhere.stack.ports import free_port, holder_of, is_free
@@ -60,10 +62,13 @@ def examine(stack: Stack, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("ok", "version", f"{__version__}, code {code_digest()}")
     if (3, 10) <= sys.version_info[:2] <= (3, 13):
         yield Finding("ok", "python", f"{version} at {sys.executable}")
+    elif sys.version_info[:2] == (3, 14):
+        yield Finding("note", "python", f"{version} at {sys.executable}: this release was not tried with 3.14")
     else:
-        yield Finding("bad", "python", f"{version} is not supported", "use Python 3.10 to 3.13")
+        yield Finding("bad", "python", f"{version} is not supported", "use Python 3.10 to 3.14")
 
 
 def _programs(stack: Stack) -> Callable[[], Iterator[Finding]]:

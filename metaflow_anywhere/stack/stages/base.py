@@ -65,7 +65,7 @@ class StackStage:
         """Where `down` was run meanwhile, that is why: what failed then says nothing of the stack."""
         if isinstance(error, Stopped) or not taken_down_since(self.stack, self.since):
             return error
-        return Overtaken("`down` was run while this was at work: the stack is taken down", run=command("up"))
+        return Overtaken("`down` was run while this was at work, and stopped it", run=command("up"))
 
     def undo(self, progress: Progress) -> str | None:
         """Nothing to take back."""
@@ -104,8 +104,7 @@ class ProgramStage(StackStage):
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
         with self.stack.exclusive():
-            if taken_down_since(self.stack, self.since):
-                raise Overtaken("`down` was run meanwhile")
+            self._yield_to_down()
             prepare_upgrade(self.stack, progress)
             self.stack.ensure_supervisor(progress)
             if self._hangs():
@@ -115,7 +114,25 @@ class ProgramStage(StackStage):
             if self.stack.supervisor.renew(self.program()):
                 progress.say("the one that ran was told otherwise: replacing it")
             self.stack.supervisor.start(self.program_name)
-        return self.await_answer(progress)
+        answer = self.await_answer(progress)
+        self._yield_to_down()
+        return answer
+
+    def explain(self, error: Exception) -> Exception:
+        """Where `down` was run meanwhile, it may have looked before the program was started: it ends here too."""
+        found = super().explain(error)
+        if isinstance(found, Overtaken):
+            with contextlib.suppress(OSError, AnywhereError):
+                self.leave_nothing()
+        return found
+
+    def leave_nothing(self) -> None:
+        """Stop what this stage may have started."""
+        self.stack.supervisor.stop(self.program_name)
+
+    def _yield_to_down(self) -> None:
+        if taken_down_since(self.stack, self.since):
+            raise Overtaken("`down` was run meanwhile")
 
     def _hangs(self) -> bool:
         """Whether the program has had time enough to get ready, and does not answer."""

@@ -172,6 +172,10 @@ class StartDatabase(ProgramStage):
             reopen_mirror(self.stack)
         cluster.configure(self.stack.database_settings())
 
+    def leave_nothing(self) -> None:
+        """The database, and whatever else was begun beside it."""
+        self.undo(Progress())
+
     def undo(self, progress: Progress) -> str | None:
         """A fast shutdown, then the end of whatever else still runs for this stack."""
         stopped = self.stack.supervisor.stop(self.program_name)
