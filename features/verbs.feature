@@ -38,6 +38,53 @@ Feature: The verbs of every day
     When I run "invoke logs sync"
     Then each line of the log has a time in UTC
 
+  Scenario: Options of a verb are not taken for its values
+    When I run "invoke export --help"
+    Then it succeeds
+    And it prints "Usage:"
+    When I run "invoke restart --plan"
+    Then the exit status is 1
+    And it prints "--plan"
+    When I run "invoke psql -c 'SELECT 40 + 2'"
+    Then it succeeds
+    And it prints "42"
+
+  Scenario: An export overwrites nothing, and quotes names
+    Given a file that is already there, "{work}/my dump"
+    When I run "invoke export '{work}/my dump'"
+    Then the exit status is 1
+    And it prints "my dump'"
+    And the file still says what it said
+
+  Scenario: The page in a browser
+    Given a browser that notes what it opens
+    When I run "invoke open"
+    Then it succeeds
+    And the browser opened the stack's page
+
+  Scenario: The profile that counts where none is named
+    When I run "invoke configure --default"
+    Then it succeeds
+    And it prints "wherever METAFLOW_PROFILE is not set"
+    When a program that knows only the user's home asks Metaflow for its service
+    Then it is the stack's
+
+  Scenario: What a stack left is listed, and nothing is removed unasked
+    When I run "invoke uninstall"
+    Then it succeeds
+    And it prints "to remove these: invoke uninstall --yes"
+    And "invoke status" says that every program is healthy
+
+  Scenario Outline: The examples run
+    When I run the example <name>
+    Then it succeeds
+
+    Examples:
+      | name         |
+      | many_at_once |
+      | moving_card  |
+      | second_try   |
+
   Scenario: An SQL prompt
     When I run "invoke psql -- -Atc 'SELECT 40 + 2'"
     Then it succeeds
@@ -47,6 +94,7 @@ Feature: The verbs of every day
     When I run "invoke doctor"
     Then it succeeds
     And it prints "nothing to mend"
+    And it prints "version         0.1.0"
 
   Scenario: The list shows the stages in the order of the graph
     When I run "invoke --list"
@@ -71,6 +119,8 @@ Feature: The verbs of every day
   Scenario: The same tasks under fab
     When I run "fab status"
     Then it succeeds
+    When I run "fab settings" below an invoke.yaml with "ui_origins: http://elsewhere.example"
+    Then it prints "http://elsewhere.example"
     When I run "fab -H elsewhere.invalid up"
     Then the exit status is 1
     And it prints "nothing was run, here or there"

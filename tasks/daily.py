@@ -104,7 +104,8 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
     if json:
         standing = read_standing(stack.standing_file)
         document: dict[str, Any] = {
-            "version": __version__, "healthy": healthy, "root": str(stack.settings.root), "url": stack.settings.ui_ext_url,
+            "version": __version__, "healthy": healthy,
+            "root": str(stack.settings.root), "url": stack.settings.ui_ext_url,
             "programs": [asdict(one) for one in found], "mirror": asdict(standing) if standing else None,
         }  # fmt: skip
         print(json_format.dumps(document, indent=2))

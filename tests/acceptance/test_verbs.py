@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+from pathlib import Path
 
-from pytest_bdd import parsers, scenarios, then, when
+from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.stack.passwords import read_passwords
 from tasks.daily import STAGES
@@ -99,3 +101,59 @@ def no_password_is_anywhere(place: Place) -> None:
                 assert file.stat().st_mode & 0o077 == 0, file
                 assert not file.is_relative_to(place.root), file
                 assert not file.is_relative_to(place.settings.log_dir), file
+
+
+@given(parsers.parse('a file that is already there, "{{work}}/{name}"'))
+def a_file_that_is_there(place: Place, name: str) -> None:
+    place.notes["work"] = str(place.work)
+    (place.work / name).write_text("as it was")
+
+
+@then("the file still says what it said")
+def the_file_is_as_it_was(place: Place) -> None:
+    assert (place.work / "my dump").read_text() == "as it was"
+
+
+@given("a browser that notes what it opens")
+def a_browser(place: Place) -> None:
+    script = place.work / "browser"
+    script.write_text(f'#!/bin/sh\necho "$1" > "{place.work}/opened"\n')
+    script.chmod(0o755)
+    place.variables["BROWSER"] = f"{script} %s"
+
+
+@then("the browser opened the stack's page")
+def the_page_was_opened(place: Place) -> None:
+    assert (place.work / "opened").read_text().strip() == f"{place.settings.ui_ext_url}/"
+
+
+@when("a program that knows only the user's home asks Metaflow for its service", target_fixture="told")
+def a_program_asks(place: Place) -> str:
+    program = "from metaflow import get_metadata; print(get_metadata())"
+    told = place.ask("env", "-i", f"HOME={place.variables['HOME']}", f"PATH={place.variables['PATH']}",
+                     "USER=tester", sys.executable, "-c", program)  # fmt: skip
+    shutil.rmtree(Path(place.variables["HOME"]) / ".metaflowconfig")
+    return told.printed
+
+
+@then("it is the stack's")
+def it_is_the_stacks(place: Place, told: str) -> None:
+    assert f"service@{place.url}/service" in told
+
+
+@when(parsers.parse("I run the example {name}"))
+def i_run_the_example(place: Place, name: str) -> None:
+    shortest = {"moving_card": ["--epochs", "1"], "many_at_once": ["--bounds", "100,200"], "second_try": []}[name]
+    flow = place.flow(name, "run", *shortest)
+    place.run(*(str(place.project / "examples" / f"{name}.py") if word.endswith(f"{name}.py") else word
+                for word in flow))  # fmt: skip
+
+
+@when(parsers.parse('I run "{command}" below an invoke.yaml with "{line}"'))
+def i_run_below(place: Place, command: str, line: str, tmp_path: Path) -> None:
+    for name in ("tasks.py", "fabfile.py", "fabric.yaml", "invoke.yaml"):
+        shutil.copy(place.project / name, tmp_path)
+    shutil.copytree(place.project / "tasks", tmp_path / "tasks")
+    with (tmp_path / "invoke.yaml").open("a") as file:
+        file.write(f"\nanywhere:\n  {line}\n")
+    place.run("env", "-C", str(tmp_path), *command.split())

@@ -34,3 +34,8 @@ def costly_imports(folder: Path, *arguments: str) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--list"], ["--version"], ["up", "--help"]])
 def test_what_only_tells_of_verbs_imports_nothing_costly(tmp_path: Path, arguments: list[str]) -> None:
     assert costly_imports(tmp_path, *arguments) == set()
+
+
+def test_a_status_of_what_is_down_and_env_import_nothing_costly_but_to_look_at_processes(tmp_path: Path) -> None:
+    assert costly_imports(tmp_path, "status") <= {"psutil"}
+    assert costly_imports(tmp_path, "env") <= {"psutil"}
