@@ -23,6 +23,17 @@ Feature: The verbs of every day
     Then it succeeds
     And it lists database, service, ui and proxy with state, address, pid, memory, uptime and answer
 
+  Scenario Outline: Who only looks is not kept waiting for libraries
+    When I run "invoke <verb>", noting what it imports
+    Then it succeeds
+    And no costly library was imported
+
+    Examples:
+      | verb   |
+      | status |
+      | env    |
+      | up     |
+
   Scenario: Restart one program
     When I run "invoke restart service"
     Then it succeeds

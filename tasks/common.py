@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Config, Context, Task
 
 from metaflow_anywhere.graph.face import OptionalPositional
-from metaflow_anywhere.graph.tasks import Goal, StageTask
+from metaflow_anywhere.graph.tasks import Goal, SharedTask, StageTask
 from metaflow_anywhere.hints import command, remember_typed
 from metaflow_anywhere.settings import SECTION, Layer, Settings, SettingsError
 
@@ -53,7 +53,7 @@ def verb(**keywords: Any) -> Callable[..., Task]:  # type: ignore[type-arg]
     return _decorator(Verb, **keywords)
 
 
-class Verb(Task):  # type: ignore[type-arg]
+class Verb(SharedTask):
     """A task whose positional argument, if it has a default, may be left out."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Any]:

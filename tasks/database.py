@@ -36,10 +36,11 @@ def restore_snapshot(
 ) -> Stage:  # fmt: skip
     """Stage: the database, from the mirror if none is here."""
     from metaflow_anywhere.stack import stages
-    from metaflow_anywhere.state.restore import Wanted
 
     wanted = None
     if at or from_ or snapshot or incarnation:
+        from metaflow_anywhere.state.restore import Wanted
+
         moment = stages.moment(at) if at else None
         base = None
         if snapshot or incarnation:

@@ -14,7 +14,15 @@ from metaflow_anywhere.graph.runner import bring_up
 from metaflow_anywhere.graph.stage import Stage
 
 
-class StageTask(Task):  # type: ignore[type-arg]
+class SharedTask(Task):  # type: ignore[type-arg]
+    """A task that is the same object in every collection. Invoke copies each one at each start, with all the stages
+    that it stands on; nobody changes a task, and the copies cost more than most verbs."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SharedTask:
+        return self
+
+
+class StageTask(SharedTask):
     """A task whose body returns the Stage that it stands for; its ``pre`` tasks are the stages it needs."""
 
     def stage(self, context: Context, **options: Any) -> Stage:
@@ -27,7 +35,7 @@ class StageTask(Task):  # type: ignore[type-arg]
         return bring_up(super().__call__(*args, **kwargs), Progress(print))
 
 
-class Goal(Task):  # type: ignore[type-arg]
+class Goal(SharedTask):
     """A task that asks for stages: for all its ``pre`` to be up, or, with ``undoes``, for those to be down.
 
     Its body runs when that is reached. The options ``plan`` and ``serial`` of a goal are the executor's.

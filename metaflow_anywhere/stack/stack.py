@@ -11,6 +11,7 @@ import sys
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
@@ -29,9 +30,10 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_pas
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.memory import read_memory
-from metaflow_anywhere.state.verdict import Memory
 from metaflow_anywhere.ui_backend.building import built_from
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.state.verdict import Memory
 
 UI_FEATURES = ("FEATURE_ARTIFACT_TABLE", "FEATURE_ARTIFACT_SEARCH", "FEATURE_FOREACH_VAR_SEARCH")
 # By which the service and the UI backend say the same of what is silent.
@@ -167,6 +169,8 @@ class Stack:
     @property
     def memory(self) -> Memory | None:
         """What this machine last knew of the mirror in root."""
+        from metaflow_anywhere.state.memory import read_memory  # noqa: PLC0415  # a `status` can do without
+
         return read_memory(self.memory_file)
 
     def passwords(self) -> dict[str, str]:

@@ -12,57 +12,28 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder
-from metaflow_anywhere.postgres import Cluster, Programs
+from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.aside import aside_of, require_one_history
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
 from metaflow_anywhere.state.claim import begin, publish_incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import newest_dump
-from metaflow_anywhere.state.ending import stopped
 from metaflow_anywhere.state.judgement import Judgement, Level, describe, judge
 from metaflow_anywhere.state.layout import FENCED, IncarnationName
 from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import write_life
-from metaflow_anywhere.state.log_reader import commits, killed_end
+from metaflow_anywhere.state.looking import look
 from metaflow_anywhere.state.lsn import parse_lsn
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server
-from metaflow_anywhere.state.signs import gather, has_database
-from metaflow_anywhere.state.verdict import LOADING, Choice, Kind, Memory, Seen, Sign, Situation, stand
+from metaflow_anywhere.state.signs import gather
+from metaflow_anywhere.state.verdict import LOADING, Kind, Memory, Situation
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
 SIGN_SECONDS = 1.5  # a writer that is alive looks at the lease every second, and says that it has seen ours
 HANDOVER_SECONDS = 5.0  # how long it then needs to stop its database and flush
-
-
-def look(
-    drive: Drive, data: Path, *, cluster: Cluster | None = None, memory: Memory | None = None,
-    choice: Choice | None = None, others: tuple[Sign, ...] = (),
-) -> Situation:  # fmt: skip
-    """Compare the data directory ``data`` with the mirror; quick, and changes nothing. Raises DriveError.
-
-    With ``cluster``, which is the one in ``data``, its log is compared too, if it does not run. ``others`` are signs of
-    an earlier database outside of the mirror; they count where there is none here.
-    """
-    if not has_database(data):
-        return stand(gather(Catalogue(drive), memory=memory, others=others), choice)
-    return stand(_gather(Catalogue(drive), data, cluster, memory), choice)
-
-
-def _gather(catalogue: Catalogue, data: Path, cluster: Cluster | None, memory: Memory | None) -> Seen:
-    if cluster is None or not has_database(data) or cluster.server_pid() is not None:
-        return gather(catalogue, data, memory=memory)
-
-    def end(one: Incarnation) -> int | None:
-        at_end = stopped(cluster, one)
-        return at_end.end if at_end else killed_end(catalogue, cluster, one)
-
-    def count(one: Incarnation, start: int, stop: int) -> int | None:
-        return commits(cluster, one, start, stop)
-
-    return gather(catalogue, data, memory=memory, end=end, commits=count)
 
 
 @dataclass(frozen=True)

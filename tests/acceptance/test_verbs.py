@@ -13,8 +13,12 @@ from pytest_bdd import given, parsers, scenarios, then, when
 from metaflow_anywhere.stack.passwords import read_passwords
 from tasks.daily import STAGES
 from tests.acceptance.place import Place
+from tests.tasks.test_imports import COSTLY
 
 scenarios("verbs.feature")
+
+# Of our own: what only work needs.
+MACHINERY = {f"metaflow_anywhere.{name}" for name in ("stack.upgrade", "state.restore", "state.copies")}
 
 
 @when('a shell evaluates "invoke env"')
@@ -56,6 +60,18 @@ def it_lists_programs(place: Place) -> None:
     assert head.split() == ["program", "state", "address", "pid", "memory", "uptime", "answer"]
     for name, line in zip(("database", "service", "ui", "proxy"), lines, strict=False):
         assert re.match(rf"{name}\s+up\s+\S+\s+\d+\s+\d+ MB\s+\d.*\d ms", line), line
+
+
+@when(parsers.parse('I run "invoke {verb}", noting what it imports'))
+def i_run_noting_imports(place: Place, verb: str) -> None:
+    place.run(sys.executable, "-X", "importtime", "-m", "invoke", verb)
+
+
+@then("no costly library was imported")
+def nothing_costly_was_imported(place: Place) -> None:
+    imported = set(re.findall(r"^import time: .*\| +([\w.]+)$", place.last.err, re.MULTILINE))
+    assert "metaflow_anywhere.stack.stack" in imported
+    assert imported & (COSTLY - {"psutil"} | MACHINERY) == set()
 
 
 @when('I run "invoke restart service"')

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from invoke import Config, Context
 
+from metaflow_anywhere import hints
 from metaflow_anywhere.settings import SettingsError
 from tasks.common import settings_of
 
@@ -24,6 +25,7 @@ def context(folder: Path, project: str = "", given: str = "") -> Context:
 
 @pytest.fixture(autouse=True)
 def nothing_else_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(hints, "_typed", hints.Typed())  # what is remembered here is for this test's hints only
     monkeypatch.setenv("MF_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("MF_STATE_DIR", str(tmp_path / "state"))
     for name in ("MF_PORT", "MF_METADATA_PORT"):

@@ -1,4 +1,7 @@
-"""What all stages of a stack share, and what those share that keep a program running."""
+"""What all stages of a stack share, and what those share that keep a program running.
+
+What only work needs is imported where it works: most `up` find nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.stack.upgrade import prepare_upgrade
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
 TAKEN_DOWN = "taken-down"  # a file whose time tells when
@@ -103,6 +105,8 @@ class ProgramStage(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Start the program under the supervisor and wait until it answers."""
+        from metaflow_anywhere.stack.upgrade import prepare_upgrade
+
         with self.stack.exclusive():
             self._yield_to_down()
             prepare_upgrade(self.stack, progress)

@@ -20,7 +20,6 @@ from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.mirror import flush_mirror, reopen_mirror
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.stack.upgrade import prepare_upgrade, way_back
 
 RIGHTS = ("pg_use_reserved_connections",)  # what the service's role is a member of
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
@@ -68,6 +67,8 @@ class InitSchema(StackStage):
         cluster.take_over()
         info = stack.supervisor.info(StartDatabase.program_name)
         if info is not None and info.running:
+            from metaflow_anywhere.stack.upgrade import prepare_upgrade
+
             conninfo = stack.conninfo(SUPERUSER, "postgres")
             prepare_upgrade(stack, progress, schema_changes=self._lacks_steps(conninfo))
             self._apply(conninfo, progress)
@@ -107,6 +108,8 @@ class InitSchema(StackStage):
                 raise self._refused(error) from error
 
     def _refused(self, error: schema.SchemaError) -> AnywhereError:
+        from metaflow_anywhere.stack.upgrade import way_back
+
         return AnywhereError("the schema cannot be brought to this version", why=str(error), run=way_back(self.stack))
 
     def _apply(self, conninfo: str, progress: Progress) -> None:

@@ -1,15 +1,17 @@
-"""The state in root: brought here before the database starts, kept up to date while it runs, completed at its end."""
+"""The state in root: brought here before the database starts, kept up to date while it runs, completed at its end.
+
+What only work needs is imported where it works: most `up` find nothing to do.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from metaflow_anywhere.database.numbers import skip_numbers
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.hints import again, command
@@ -22,19 +24,15 @@ from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.state.aside import aside_of
-from metaflow_anywhere.state.catalogue import Catalogue
-from metaflow_anywhere.state.claim import claim, holds, reopen
-from metaflow_anywhere.state.copies import CopyFailed, complete, fill, wants_filling
 from metaflow_anywhere.state.drive import Drive, DriveError
-from metaflow_anywhere.state.ending import Hole, LogGone, flush
-from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.life import read_life
+from metaflow_anywhere.state.looking import look
 from metaflow_anywhere.state.memory import write_memory
-from metaflow_anywhere.state.restore import Kind, Report, Situation, Wanted, look, plan, restore
-from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.standing import read_standing
-from metaflow_anywhere.state.verdict import Choice, Memory, Sign
+from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Sign, Situation
+
+if TYPE_CHECKING:
+    from metaflow_anywhere.state.restore import Report, Wanted
 
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
@@ -82,6 +80,8 @@ class RestoreSnapshot(StackStage):
 
     def work(self, progress: Progress) -> str:
         """Restore what is wanted, or the newest state; never over a database that may be newer."""
+        from metaflow_anywhere.state.restore import Wanted, plan
+
         if not (self.wanted or self.replace or self.dry_run):
             self._refuse_early()
         with self.stack.exclusive():
@@ -138,6 +138,8 @@ class RestoreSnapshot(StackStage):
             self.stack.cluster.stop()
 
     def _restore(self, wanted: Wanted, progress: Progress) -> Report:
+        from metaflow_anywhere.state.restore import restore
+
         stack = self.stack
         report = restore(
             stack.programs_of_postgres, stack.drive, stack.settings.pgdata_dir, wanted, say=progress.say,
@@ -148,6 +150,8 @@ class RestoreSnapshot(StackStage):
         return report
 
     def _skip_numbers(self, conninfo: str) -> None:
+        from metaflow_anywhere.database.numbers import skip_numbers
+
         stack = self.stack
         places = {stack.settings.datastore_dir, stack.datastore_copy}
         with psycopg.connect(guarded(conninfo, dbname=DATABASE), autocommit=True) as connection:
@@ -164,12 +168,18 @@ class RestoreSnapshot(StackStage):
     def _lacks_files(self) -> bool:
         """Whether artifacts are in root, and not where they are read from."""
         stack = self.stack
-        return stack.datastore_is_elsewhere and wants_filling(stack.datastore_copy, stack.settings.datastore_dir)
+        if not stack.datastore_is_elsewhere:
+            return False
+        from metaflow_anywhere.state.copies import wants_filling
+
+        return wants_filling(stack.datastore_copy, stack.settings.datastore_dir)
 
     def _fill(self, progress: Progress) -> str:
         """Bring the files back that were written outside of root."""
         if not self._lacks_files():
             return "nothing to bring back"
+        from metaflow_anywhere.state.copies import fill
+
         source, target = self.stack.datastore_copy, self.stack.settings.datastore_dir
         progress.say(f"filling {target} from {source}")
         fill(source, target)
@@ -193,6 +203,8 @@ def moment(text: str) -> float:
 
     Raises AnywhereError.
     """
+    import datetime
+
     try:
         return datetime.datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -222,6 +234,11 @@ class Sync(ProgramStage):
 
     def prepare(self, progress: Progress) -> None:
         """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
+        from metaflow_anywhere.state.aside import aside_of
+        from metaflow_anywhere.state.catalogue import Catalogue
+        from metaflow_anywhere.state.claim import claim, holds
+        from metaflow_anywhere.state.server import Server, ServerGone
+
         info, standing = self.stack.supervisor.info(self.program_name), read_standing(self.stack.standing_file)
         fenced = standing is not None and standing.state == "fenced"
         if info and info.running and (fenced or not holds(self.stack.drive, self.stack.settings.pgdata_dir)):
@@ -265,6 +282,9 @@ def flush_mirror(stack: Stack) -> str:
     life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
     if life is None:
         return ""
+    from metaflow_anywhere.state.ending import Hole, LogGone, flush
+    from metaflow_anywhere.state.lease import Fenced, check_lease
+
     try:
         if not stack.drive.root.is_dir():
             raise DriveError(f"{stack.drive.root} is gone (is the drive still mounted?)")
@@ -295,6 +315,8 @@ def reopen_mirror(stack: Stack) -> None:
 
     A drive that fails keeps no database from starting; the mirror's program tries again, before it writes anything.
     """
+    from metaflow_anywhere.state.claim import reopen
+
     if stack.data_exists:
         with contextlib.suppress(DriveError):
             reopen(stack.drive, stack.settings.pgdata_dir)
@@ -307,6 +329,8 @@ def flush_files(stack: Stack) -> str:
     """
     if not stack.datastore_is_elsewhere:
         return ""
+    from metaflow_anywhere.state.copies import CopyFailed, complete
+
     source, target = stack.settings.datastore_dir, stack.datastore_copy
     standing = read_standing(stack.standing_file)
     known = standing.files if standing else None

@@ -10,10 +10,10 @@ from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.ports import is_free, listens, require_free
+from metaflow_anywhere.stack.questions import is_own_proxy
 from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.stack.upgrade import upgrade_is_due
 
 
 class ImportingStage(ProgramStage):
@@ -23,7 +23,12 @@ class ImportingStage(ProgramStage):
     def begin(self) -> None:
         """Start it where nothing of this stack runs; a stack that runs is the business of `work`."""
         stack = self.stack
-        if not is_installed(stack.settings.state_dir) or upgrade_is_due(stack):
+        info = stack.supervisor.info(self.program_name)
+        if (info and info.running) or not is_installed(stack.settings.state_dir):
+            return
+        from metaflow_anywhere.stack.upgrade import upgrade_is_due
+
+        if upgrade_is_due(stack):
             return
         stack.make_machine_folders()
         stack.ensure_supervisor(Progress())
@@ -71,8 +76,11 @@ class StartProxy(ProgramStage):
 
     def foresee(self) -> None:
         """The port must be free, unless this stack's own proxy has it, or one that is left of it and will be ended."""
-        info, settings = self.stack.supervisor.info(self.program_name), self.stack.settings
-        if is_free(settings.port) or self.stack.supervisor.lost():
+        settings = self.stack.settings
+        if is_free(settings.port) or is_own_proxy(self.stack):
+            return
+        info = self.stack.supervisor.info(self.program_name)
+        if info is None and self.stack.supervisor.lost():
             return
         if info is None or not info.running or not listens(info.pid, settings.port):
             require_free(settings.port, "proxy, setting port", settings.origins["port"])
