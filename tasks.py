@@ -4,8 +4,11 @@ Python would let this file hide that folder. It becomes the folder's package ins
 ``tasks/database.py``, and both Invoke's loader and ``import tasks`` find the collection here.
 """
 
+import sys
 from pathlib import Path
 
+# Invoke has nobody keep what is compiled; each command would compile this program anew.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 __path__ = [str(Path(__file__).with_name("tasks"))]
 
 from invoke import Collection  # the package must have its path first
@@ -32,5 +35,8 @@ face.list_in_order([task.name for task in [*VERBS, *STAGES]])
 face.allow_optional_positionals()
 face.keep_options_apart_from_values()
 face.list_without_a_task()
+face.tell_what_may_have_been_meant()
+face.end_when_the_reader_is_gone()
 face.explain_bad_yaml()
+face.run_stages_in_any_case()
 namespace = Collection(*VERBS, *STAGES)

@@ -6,20 +6,18 @@ imported when there is something to display: ``--list`` is not kept waiting for 
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 from invoke import Call, Context, Executor, Exit, Task
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.graph.face import reader_gone
 from metaflow_anywhere.graph.runner import Run, bring_up, take_down
 from metaflow_anywhere.graph.stage import Stage, State
 from metaflow_anywhere.graph.tasks import Goal, StageTask, accepted, graph_of, stages_of
 from metaflow_anywhere.hints import again
 
 INTERRUPTED_STATUS = 130  # 128 + SIGINT, as shells have it
-BROKEN_PIPE_STATUS = 141  # 128 + SIGPIPE
 
 
 class GraphExecutor(Executor):
@@ -40,8 +38,7 @@ class GraphExecutor(Executor):
         except KeyboardInterrupt:
             raise Exit(code=INTERRUPTED_STATUS) from None
         except BrokenPipeError:  # whoever read our output has gone, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit(code=BROKEN_PIPE_STATUS) from None
+            raise reader_gone() from None
         return results
 
     def execute_call(self, call: Call) -> Any:

@@ -3,13 +3,17 @@
 * ``--list`` is sorted by name; stages have an order that says something. Without a task, Invoke's options are printed.
 * A positional argument is always required; ``logs [program]`` is not.
 * What stands where a positional argument may is taken for it, be it ``--help`` or a misspelled option.
-* A file of settings that is no YAML ends in a traceback.
+* A word that is not known is told without the one that may have been meant.
+* A file of settings that is no YAML, and a reader of lists that goes away, end in a traceback.
+* The executor is named in the project's invoke.yaml, which users write anew.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from invoke import Exit
@@ -20,6 +24,10 @@ from invoke.program import Program
 from invoke.util import yaml
 
 from metaflow_anywhere.hints import own_name
+from metaflow_anywhere.spelling import closest
+
+BROKEN_PIPE_STATUS = 141  # 128 + SIGPIPE
+NOT_KNOWN = re.compile(r"No idea what ['\"](.*)['\"] is!")
 
 
 class OptionalPositional(Argument):
@@ -88,6 +96,65 @@ def keep_options_apart_from_values() -> None:
             self.error(f"No idea what {token!r} is! (a value that begins with a dash: ./{token})")
 
     ParseMachine.handle = handle  # type: ignore[method-assign]
+
+
+def tell_what_may_have_been_meant() -> None:
+    """Have the parser name the verb or option that is like a word it does not know."""
+    original = ParseMachine.error
+
+    def error(self: ParseMachine, msg: str) -> None:
+        if found := NOT_KNOWN.match(msg):
+            word = found[1].partition("=")[0]
+            own = ["--help", *(self.context.flags if self.context else ())]
+            of_verbs = {name for one in self.contexts.values() for name in one.flags}
+            if (self.context is None or self.context is self.initial) and word in of_verbs:
+                msg += f" Options of a verb stand after it: {own_name(sys.argv[0])} VERB {word} ..."
+            elif close := meant(word, own if word.startswith("-") else list(self.contexts)):
+                msg += f" Did you mean {close}?"
+        original(self, msg)
+
+    ParseMachine.error = error  # type: ignore[method-assign]
+
+
+def meant(word: str, names: Sequence[str]) -> str | None:
+    """The one of ``names`` that begins like ``word``, or else is like it."""
+    return next((name for name in names if name.startswith(word)), None) or closest(word, names)
+
+
+def end_when_the_reader_is_gone() -> None:
+    """Have lists and helps end quietly where nobody reads on, as after `| head`."""
+
+    def quiet(original: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = original(*args, **kwargs)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                raise reader_gone() from None
+            return result
+
+        return wrapped
+
+    for name in ("print_help", "print_task_help", "list_tasks", "no_tasks_given"):
+        setattr(Program, name, quiet(getattr(Program, name)))
+
+
+def reader_gone() -> Exit:
+    """How to end when standard output has no reader any more; what is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit(code=BROKEN_PIPE_STATUS)
+
+
+def run_stages_in_any_case() -> None:
+    """Have our executor run the tasks where no file of settings names another."""
+    original = Program.execute
+
+    def execute(self: Program) -> None:
+        if self.config.tasks.executor_class is None:
+            self.config.tasks.executor_class = "metaflow_anywhere.graph.executor.GraphExecutor"
+        original(self)
+
+    Program.execute = execute  # type: ignore[method-assign]
 
 
 def explain_bad_yaml() -> None:
