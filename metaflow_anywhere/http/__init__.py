@@ -2,16 +2,16 @@
 
 from metaflow_anywhere.http.access_log import AccessLog
 from metaflow_anywhere.http.doors import Door, close_early
-from metaflow_anywhere.http.listening import address, listen, listen_all, listen_unix, path_prefix, serve_on
+from metaflow_anywhere.http.listening import Place, address, listen, listen_unix, serve_on, serve_until_stopped
 
 __all__ = [
     "AccessLog",
     "Door",
+    "Place",
     "address",
     "close_early",
     "listen",
-    "listen_all",
     "listen_unix",
-    "path_prefix",
     "serve_on",
+    "serve_until_stopped",
 ]

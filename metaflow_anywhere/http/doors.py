@@ -5,15 +5,17 @@ A browser says which page asks by ``Origin`` or, where it sends none, by ``Sec-F
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, NOT_JSON, OWN_SITES, READS
+
 TUNNELS = ("CONNECT", "TRACE")  # what follows them is no request; other odd methods are refused by the routes
-READS = ("GET", "HEAD", "OPTIONS")
-OWN_SITES = ("same-origin", "none")  # none: typed in by a person
 ANY = "*"
+_is_json = re.compile(JSON_TYPES).fullmatch
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Door:
         if self.hosts and _name(headers.get("Host", "")) not in self.hosts:
             return _refused(421, "nothing is served under this name")
         if self._foreign(headers) and not _is_link(request):
-            return _refused(403, "a page of another site asks; only this stack's own pages may")
-        if request.method not in READS and not _is_json(headers.get("Content-Type", "")):
-            return _refused(415, "the body must be JSON: send Content-Type: application/json, or none")
+            return _refused(403, FOREIGN)
+        if request.method not in READS and not _is_json(",".join(headers.getall("Content-Type", ()))):
+            return _refused(415, NOT_JSON)
         return None
 
     def _foreign(self, headers: Mapping[str, str]) -> bool:
@@ -72,16 +74,10 @@ def _is_link(request: web.BaseRequest) -> bool:
 
 
 def _refused(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=text, headers={"Cache-Control": "no-store"})
+    return web.Response(status=status, text=text, headers=HEADERS)
 
 
 def _name(host: str) -> str:
     """A host's name without its port."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdigit() else host.lower()
-
-
-def _is_json(kind: str) -> bool:
-    """Whether a body of this type may be taken: forms of other sites' pages have types of their own."""
-    essence = kind.partition(";")[0].strip().lower()
-    return not essence or essence == "application/json" or essence.endswith("+json")

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from metaflow_anywhere.database.feed import PUBLISHES
 from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.database.publisher import Publisher
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import AccessLog, Door, address, listen_all, serve_on
+from metaflow_anywhere.http import AccessLog, Door, Place, serve_until_stopped
 from metaflow_anywhere.http.quiet import quieten
 from metaflow_anywhere.service.router import Router
 from metaflow_anywhere.service.routes import ROUTES
@@ -37,6 +36,8 @@ environment:
   MF_METADATA_HOST, MF_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8080)
   MF_METADATA_SOCKET                   a Unix socket to listen on in the place of a port (none)
   PATH_PREFIX                          serve everything under this path (none)
+  MF_ALLOWED_HOSTS                     the names, separated by blanks, that requests may be sent to (all)
+  MF_ALLOWED_ORIGINS                   the origins, separated by blanks, whose pages may ask beside its own (none)
   MF_METADATA_DB_HOST                  the database's host, or the directory of its Unix socket (localhost)
   MF_METADATA_DB_PORT, _USER, _NAME    (5432, postgres, postgres)
   MF_METADATA_DB_PSWD                  without it, the file that PGPASSFILE names is asked
@@ -59,15 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", help="the address to listen on")
-    parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
-    parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
+    Place.add_options(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     quieten()
     try:
-        settings = ServiceSettings.from_environment(os.environ).at(options.host, options.port, options.socket)
-        listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)
+        settings = ServiceSettings.from_environment(os.environ)
+        listening = settings.place.at(options).listen()
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -89,23 +88,15 @@ async def serve(settings: ServiceSettings, listening: Sequence[socket.socket]) -
     publishing = asyncio.create_task(publisher.run())
     access_log = AccessLog(sys.stdout)
     server = Server(
-        Router(ROUTES, settings.prefix),
+        Router(ROUTES, settings.place.prefix),
         pool,
         publisher,
         access_log,
         settings.cutoffs,
-        Door(settings.hosts, settings.origins),
+        Door(settings.place.hosts, settings.origins),
     )
     runner = web.ServerRunner(server.aiohttp_server(), shutdown_timeout=STOP_SECONDS)
-    await runner.setup()
-    await serve_on(runner, listening)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    for one in listening:
-        logging.info("listening on %s", address(one, settings.prefix))
-    await stopping.wait()
-    await runner.cleanup()
+    await serve_until_stopped(runner, listening, settings.place.prefix)
     await publisher.close()
     publishing.cancel()
     await asyncio.gather(publishing, return_exceptions=True)

@@ -16,6 +16,7 @@ import psycopg
 from aiohttp import web
 from psycopg import errors
 
+from metaflow_anywhere.admission import HEADERS
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
@@ -37,7 +38,6 @@ PROBLEM = {
     "title": "Internal Server Error",
     "type": "about:blank",
 }
-COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 CONNECTION_LOST = {"08", "57"}  # classes of SQLSTATE: connection exceptions, and shutdowns by an operator
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,6 @@ class Server:
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         if (refused := self._door.refusal(request)) is not None:
-            refused.headers.update(COMMON_HEADERS)
             return refused
         try:
             match = self._router.match(request.rel_url.raw_path)
@@ -133,16 +132,14 @@ def _response(reply: Reply, headers: Mapping[str, str]) -> web.Response:
     return web.Response(
         body=reply.body,
         status=reply.status,
-        headers={"Content-Type": reply.content_type, **COMMON_HEADERS, **headers, **reply.headers},
+        headers={"Content-Type": reply.content_type, **HEADERS, **headers, **reply.headers},
     )
 
 
 async def _stream(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str]) -> web.StreamResponse:
     """Send a body as it comes; if it cannot be finished the connection is cut, so that no client takes it for whole."""
     assert reply.chunks is not None
-    response = web.StreamResponse(
-        headers={"Content-Type": reply.content_type, **COMMON_HEADERS, **headers, **reply.headers}
-    )
+    response = web.StreamResponse(headers={"Content-Type": reply.content_type, **HEADERS, **headers, **reply.headers})
     await response.prepare(request)
     try:
         async for chunk in reply.chunks:
@@ -160,9 +157,9 @@ def _no_route(match: Match) -> web.Response:
         return web.Response(
             status=405,
             text="405: Method Not Allowed",
-            headers={"Allow": ",".join(sorted(match.routes)), **COMMON_HEADERS},
+            headers={"Allow": ",".join(sorted(match.routes)), **HEADERS},
         )
-    return web.Response(status=404, text="404: Not Found", headers=COMMON_HEADERS)
+    return web.Response(status=404, text="404: Not Found", headers=HEADERS)
 
 
 def _refused(refusal: Refusal) -> Reply:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import uvloop
 
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import listen_all
+from metaflow_anywhere.http import Place
 from metaflow_anywhere.http.quiet import quieten
 from metaflow_anywhere.ui_backend.application import serve
 from metaflow_anywhere.ui_backend.settings import UISettings, ornament_faults
@@ -28,6 +28,7 @@ environment:
   MF_UI_METADATA_HOST, MF_UI_METADATA_PORT   where to listen, unless told by the options (127.0.0.1, 8083)
   MF_UI_METADATA_SOCKET            a Unix socket to listen on in the place of a port (none)
   PATH_PREFIX                      serve everything under this path (none)
+  MF_ALLOWED_HOSTS                 the names, separated by blanks, that requests may be sent to (all)
   MF_BASEURL                       the beginning of links in answers, for a proxy that does not tell it (none)
   ORIGIN_TO_ALLOW_CORS_FROM        the origins, separated by blanks, whose pages' scripts may read answers (*)
   MF_METADATA_DB_*, PGPASSFILE     the database, as the metadata service is told it
@@ -63,15 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=ENVIRONMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", help="the address to listen on")
-    parser.add_argument("--port", type=int, help="the port to listen on; 0 picks a free one")
-    parser.add_argument("--socket", help="the Unix socket to listen on; a port only if one is given as well")
+    Place.add_options(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     quieten()
     try:
-        settings = UISettings.from_environment(os.environ).at(options.host, options.port, options.socket)
-        listening = listen_all(settings.host, settings.port, settings.socket, tcp=settings.tcp)
+        settings = UISettings.from_environment(os.environ)
+        listening = settings.place.at(options).listen()
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.http import AccessLog, Door, address, close_early, serve_on
+from metaflow_anywhere.http import AccessLog, Door, close_early, serve_until_stopped
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
 from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards, card_policy
@@ -55,13 +53,13 @@ def application(settings: UISettings, pool: Pool, access_log: AccessLog) -> web.
         *page.routes(settings),
     ]
     for route in routes:
-        app.router.add_route(route.method, settings.prefix + route.path, route.handler)
+        app.router.add_route(route.method, settings.place.prefix + route.path, route.handler)
     return app
 
 
 def guarding(settings: UISettings) -> Callable[..., Awaitable[web.StreamResponse]]:
     """Whom we answer, and that an answer given early ends the connection. It must be the outermost."""
-    door = Door(settings.hosts, settings.allowed_origins)
+    door = Door(settings.place.hosts, settings.allowed_origins)
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -107,16 +105,8 @@ async def serve(settings: UISettings, listening: Sequence[socket.socket]) -> Non
         handle_signals=False,
         handler_cancellation=True,  # everything here only reads: what nobody waits for is not worth doing
     )
-    await runner.setup()
-    await serve_on(runner, listening)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     if settings.page == BUILT and not is_current():
         logging.warning("the web UI is older than its sources in ui/; to build it anew: pip install -e .")
-    for one in listening:
-        logging.info("listening on %s", address(one, settings.prefix))
-    await stopping.wait()
-    await runner.cleanup()
+    await serve_until_stopped(runner, listening, settings.place.prefix)
     await pool.close()
     access_log.flush()

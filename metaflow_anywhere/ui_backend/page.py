@@ -71,7 +71,7 @@ class Page:
         if path.removeprefix(ASSETS).count("/") == 0 and path.endswith(FILE_SUFFIXES):  # perhaps of an older build
             raise web.HTTPNotFound
         outside = self._taken_away(request)
-        base = outside + self._settings.prefix
+        base = outside + self._settings.place.prefix
         script = _script(self._settings, outside)
         text = self._index.replace("</head>", f"<script>{script}</script></head>", 1)
         text = text.replace("<head>", f'<head><base href="{html.escape(base)}/">', 1)
@@ -104,7 +104,7 @@ def routes(settings: UISettings) -> list[web.RouteDef]:
     answer = _no_page if settings.page is None else Page(settings.page, settings).answer
     inner = [web.get(INNER_PREFIX + "/{path:.*}", answer), web.head(INNER_PREFIX + "/{path:.*}", answer)]
     api = settings.page_settings.get("METAFLOW_SERVICE", "")
-    if settings.page is None or (api.startswith("/") and api != settings.prefix):
+    if settings.page is None or (api.startswith("/") and api != settings.place.prefix):
         return inner  # a proxy keeps the page apart: a path that the API does not know is a mistake here
     return [*inner, web.get("/{path:.*}", answer), web.head("/{path:.*}", answer)]
 
@@ -137,7 +137,7 @@ def policy(settings: UISettings, scripts: Iterable[str], *, is_ours: bool) -> st
 
 def _script(settings: UISettings, outside: str) -> str:
     """What the page is told, as ``window.NAME = value``; those that are paths begin with ``outside``."""
-    own = {"METAFLOW_SERVICE": settings.prefix or "/", "APP_BASE_PATH": f"{settings.prefix}/"}
+    own = {"METAFLOW_SERVICE": settings.place.prefix or "/", "APP_BASE_PATH": f"{settings.place.prefix}/"}
     told = {**own, **settings.page_settings}
     values = {name: outside + value if value.startswith("/") else value for name, value in told.items()}
     return "".join(f"window.{name}={_literal(value)};" for name, value in values.items())

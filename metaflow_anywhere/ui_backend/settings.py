@@ -6,15 +6,16 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaflow_anywhere.database.cutoffs import DAY_SECONDS, Cutoffs
 from metaflow_anywhere.database.settings import DatabaseSettings, SettingsError, whole_number
-from metaflow_anywhere.http import path_prefix
+from metaflow_anywhere.http import Place
 from metaflow_anywhere.ui_backend.building import BUILT
 
+PORT = 8083
 PAGE_SETTINGS = ("METAFLOW_SERVICE", "METAFLOW_METADATA_SERVICE", "MF_DEFAULT_TIME_FILTER_DAYS")
 ORNAMENTS = ("CUSTOM_QUICKLINKS", "NOTIFICATIONS")
 FALSE_WORDS = frozenset({"0", "false", "f"})
@@ -28,12 +29,7 @@ DEFAULT_LINKS = (
 class UISettings:
     """Everything the UI backend can be told."""
 
-    host: str
-    port: int
-    socket: Path | None
-    tcp: bool
-    prefix: str
-    hosts: tuple[str, ...]
+    place: Place
     database: DatabaseSettings
     cutoffs: Cutoffs
     base_url: str
@@ -60,14 +56,9 @@ class UISettings:
     def from_environment(cls, environment: Mapping[str, str]) -> UISettings:
         """Read what ``__main__.ENVIRONMENT`` lists. Raises SettingsError."""
         kibibytes = whole_number(environment, "MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB", default=4, low=0, high=2**20)
-        unix, metadata_unix = environment.get("MF_UI_METADATA_SOCKET"), environment.get("MF_METADATA_SOCKET")
+        metadata_unix = environment.get("MF_METADATA_SOCKET")
         return cls(
-            host=environment.get("MF_UI_METADATA_HOST") or "127.0.0.1",
-            port=whole_number(environment, "MF_UI_METADATA_PORT", default=8083, low=0, high=65535),
-            socket=Path(unix) if unix else None,
-            tcp=not unix,
-            prefix=path_prefix(environment.get("PATH_PREFIX", "")),
-            hosts=tuple(environment.get("MF_ALLOWED_HOSTS", "").lower().split()),
+            place=Place.from_environment(environment, "MF_UI_METADATA", PORT),
             database=DatabaseSettings.from_environment(environment),
             cutoffs=Cutoffs.from_environment(environment),
             base_url=environment.get("MF_BASEURL", "").rstrip("/"),
@@ -93,16 +84,6 @@ class UISettings:
             notifications=_json_list(environment, "NOTIFICATIONS", [])[0],
             analytics=environment.get("GA_TRACKING_ID", ""),
             replay_seconds=whole_number(environment, "WS_QUEUE_TTL_SECONDS", default=300, low=1, high=DAY_SECONDS),
-        )
-
-    def at(self, host: str | None, port: int | None, unix: str | None = None) -> UISettings:
-        """The same with what the command line says in the environment's place; a socket and a port are both kept."""
-        return replace(
-            self,
-            host=host or self.host,
-            port=self.port if port is None else port,
-            socket=Path(unix) if unix else self.socket,
-            tcp=port is not None or host is not None or (self.tcp and not unix),
         )
 
 

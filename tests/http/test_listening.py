@@ -3,18 +3,20 @@ as many as were asked for."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import socket
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from metaflow_anywhere.database.settings import SettingsError
-from metaflow_anywhere.http import listen, listen_all, listen_unix, serve_on
+from metaflow_anywhere.http import Place, listen, listen_unix, serve_on
 from metaflow_anywhere.http.listening import BACKLOG
 
 
@@ -44,10 +46,23 @@ def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
 
 def test_a_port_is_opened_beside_a_socket_only_if_it_is_asked_for(tmp_path: Path) -> None:
     for tcp, families in ((False, [socket.AF_UNIX]), (True, [socket.AF_UNIX, socket.AF_INET])):
-        found = listen_all("127.0.0.1", 0, tmp_path / "one.sock", tcp=tcp)
+        found = Place("127.0.0.1", 0, tmp_path / "one.sock", tcp, "", ()).listen()
         assert [one.family for one in found] == families
         for one in found:
             one.close()
+
+
+def test_what_the_command_line_says_goes_before_the_environment() -> None:
+    environment = {"MF_X_PORT": "7", "MF_X_SOCKET": "/a", "PATH_PREFIX": "p/", "MF_ALLOWED_HOSTS": "One two"}
+    told = Place.from_environment(environment, "MF_X", 8)
+    assert told == Place("127.0.0.1", 7, Path("/a"), False, "/p", ("one", "two"))
+    assert Place.from_environment({}, "MF_X", 8) == Place("127.0.0.1", 8, None, True, "", ())
+    parser = argparse.ArgumentParser()
+    Place.add_options(parser)
+    assert told.at(parser.parse_args([])) == told
+    assert told.at(parser.parse_args(["--port", "0"])) == replace(told, port=0, tcp=True)
+    elsewhere = Place.from_environment({}, "MF_X", 8).at(parser.parse_args(["--socket", "/b"]))
+    assert elsewhere == Place("127.0.0.1", 8, Path("/b"), False, "", ())
 
 
 def test_a_served_socket_keeps_its_queue() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +24,8 @@ EXISTING = {"flow": "F", "run": "1", "step": "s", "task": "1"}
 EXAMPLES, LONG_EXAMPLES = 1300, 25_000
 EXAMPLES_OF_EACH, LONG_EXAMPLES_OF_EACH = 30, 1000
 ANSWER_SECONDS = 10.0
+MOST_GROWTH_BYTES = 100 * 2**20
+ANSWERS: Counter[int] = Counter()  # by status
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,11 @@ def target(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     client.made("/flows/F/runs/1/steps/s/step")
     assert client.made("/flows/F/runs/1/steps/s/task")["task_id"] == 1
     client.made("/flows/F/runs/1/steps/s/tasks/1/metadata", [{"field_name": "f", "value": "v" * 1000}])
+    before, started = service.memory_bytes(), time.monotonic()
     yield client
+    after = service.memory_bytes()
+    print(f"{time.monotonic() - started:.0f} s, {dict(ANSWERS)}, memory {before >> 20} -> {after >> 20} MiB")
+    assert after - before < MOST_GROWTH_BYTES
     assert client.get("/ping").text == "pong"
     assert client.read("/flows/F")["flow_id"] == "F"
     assert service.process.poll() is None
@@ -45,6 +53,7 @@ def target(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def documented(answer: requests.Response) -> None:
     """Whatever was asked: an answer the contract knows, without anything of the inside."""
+    ANSWERS[answer.status_code] += 1
     assert answer.status_code in {200, 400, 404, 405, 409, 413, 422, 500}, (answer.status_code, answer.text)
     if answer.status_code == 500:
         assert "timeout error" in answer.text or "no AWS credentials" in answer.text, answer.text
