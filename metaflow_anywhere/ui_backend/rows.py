@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.filters import Field
-from metaflow_anywhere.database.run_status import NOW_MS
+from metaflow_anywhere.database.run_status import NOW_MS, same_flow
 from metaflow_anywhere.ui_backend.asked import Order
 from metaflow_anywhere.ui_backend.tables import IN_RUN, IN_STEP, IN_TASK, RUN, RUN_TAGS, Table
 
@@ -71,8 +71,25 @@ THIS_RUN = f"""{THIS_FLOW} AND run_number = coalesce(%(run_number)s::bigint,
 
 
 def steps(cutoffs: Cutoffs) -> Table:
-    """Steps of a run. A step has no status; it lasts until the last thing that is known of its tasks."""
-    of_step = "flow_id = r.flow_id AND run_number = r.run_number AND step_name = r.step_name"
+    """Steps of a run. A step has no status; it lasts until the last of its attempts ended, as `attempts` has it.
+
+    A heartbeat counts only while its task is at work: the process of one that has ended beats on until it is gone. When
+    ``_task_ok`` was stored counts only where no ``attempt_ok`` tells the end. Both are asked of few: what is later than
+    the rest.
+    """
+
+    def of_step(row: str) -> str:
+        return f"{row}.flow_id = r.flow_id AND {row}.run_number = r.run_number AND {row}.step_name = r.step_name"
+
+    def of_task(row: str, task: str) -> str:
+        return f"""{same_flow(row, "r")} AND {row}.run_number = r.run_number AND {row}.step_name = r.step_name
+            AND {row}.task_id = {task}.task_id"""
+
+    at_work = f"""NOT EXISTS (SELECT FROM metadata_v3 AS m WHERE {of_task("m", "t")} AND m.field_name = 'attempt_ok'
+        AND NOT EXISTS (SELECT FROM metadata_v3 AS later WHERE {of_task("later", "t")}
+            AND later.field_name = 'attempt' AND later.ts_epoch > m.ts_epoch) OFFSET 0)"""
+    untold = f"""NOT EXISTS (SELECT FROM metadata_v3 AS m WHERE {of_task("m", "a")} AND m.field_name = 'attempt_ok'
+        OFFSET 0)"""
     return Table(
         opening=RUN,
         base=f"""SELECT flow_id, run_number, coalesce(run_id, run_number::text) AS run_id, step_name, user_name,
@@ -83,11 +100,14 @@ def steps(cutoffs: Cutoffs) -> Table:
             "duration": f"""CASE WHEN known.until IS NOT NULL THEN greatest(known.until - r.ts_epoch, 0)
             WHEN {NOW_MS} - r.ts_epoch <= {cutoffs.old_milliseconds} THEN greatest({NOW_MS} - r.ts_epoch, 0) END"""
         },
-        joins=f"""CROSS JOIN LATERAL (SELECT greatest(
-            (SELECT max(ts_epoch) FROM artifact_v3 WHERE {of_step} AND name = '_task_ok'),
-            (SELECT max(ts_epoch) FROM metadata_v3
-             WHERE {of_step} AND field_name IN ('attempt', 'attempt_ok', 'attempt-done')),
-            (SELECT max(last_heartbeat_ts) * 1000 FROM tasks_v3 WHERE {of_step})) AS until) AS known""",
+        joins=f"""CROSS JOIN LATERAL (SELECT max(m.ts_epoch) AS until FROM metadata_v3 AS m
+                WHERE {of_step("m")} AND m.field_name IN ('attempt', 'attempt_ok', 'attempt-done') OFFSET 0) AS told
+            CROSS JOIN LATERAL (SELECT greatest(told.until,
+                (SELECT max(a.ts_epoch) FROM artifact_v3 AS a WHERE {of_step("a")} AND a.name = '_task_ok'
+                    AND a.ts_epoch > coalesce(told.until, 0) AND {untold}),
+                (SELECT max(t.last_heartbeat_ts) * 1000 FROM tasks_v3 AS t WHERE {of_step("t")}
+                    AND t.last_heartbeat_ts * 1000 > coalesce(told.until, 0) AND {at_work})
+                ) AS until OFFSET 0) AS known""",
         columns=columns("flow_id run_number run_id step_name user_name ts_epoch duration tags system_tags"),
         keys=("step_name",),
         order=NEWEST_FIRST,
