@@ -70,3 +70,20 @@ Feature: A root that is partly there, older, or not mounted
     And it prints "there was more than one history"
     When I run "invoke snapshots"
     Then it prints "beside the newest state"
+
+  Scenario: Artifacts outside of root follow from machine to machine, and back
+    Given an empty root
+    And artifacts, logs and cards are written outside of root
+    And something of the desktop's lies in the folder of artifacts
+    When I run "invoke up"
+    And the flow linear runs
+    And I run "invoke down"
+    Then it succeeds
+    When a second machine goes on, runs the flow linear, and is given back
+    And I run "invoke up"
+    Then it succeeds
+    And the Client API finds the run with its logs, its card and its artifacts
+    And the first machine's folder has all that root has
+    When a file of artifacts vanishes here
+    And I run "invoke restart sync"
+    Then it comes back from root

@@ -125,6 +125,8 @@ def files_lines(files: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if files["problem"]:
         yield "files", f"not copied for {duration(time.time() - files['since'])}: {files['problem']}"
         yield "", f"{left:,} of {source} wait" if left else f"from {source}"
+    elif files.get("wanted"):
+        yield "files", f"{files['wanted']:,} of {target} are on their way to {source}"
     elif files["until"] is None:
         yield "files", f"{source} is being compared with {target}"
     elif left:

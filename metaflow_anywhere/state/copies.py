@@ -1,6 +1,7 @@
 """A copy in root of files that are written elsewhere and never change much: artifacts, logs of tasks, cards.
 
-What was written is carried over within a second or two, and everything is compared now and then, a little at a time.
+What was written is carried over within a second or two, and everything is compared now and then, a little at a time:
+what only root has is brought here, and what differs is written to root, since this machine is the one that may write.
 Files appear whole, nothing is ever deleted, and links are not copied.
 """
 
@@ -15,9 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metaflow_anywhere.errors import AnywhereError, reason
-from metaflow_anywhere.hints import command
-from metaflow_anywhere.state.tree import FILLING, OPEN_SECONDS, Tree, files_below
+from metaflow_anywhere.errors import reason
+from metaflow_anywhere.state.tree import ARRIVING, HALF, OPEN_SECONDS, Pair, Tree, files_below, pairs_below
 
 SETTLE_SECONDS = 0.5  # files come in flocks: one rsync for all of one
 COMPARE_SECONDS = 600.0
@@ -27,8 +27,8 @@ RETRY_SECONDS = 10.0
 CHUNK_FILES = 500
 CHUNK_BYTES = 8 << 20  # so that large artifacts keep no small files waiting
 CLOCK_SECONDS = 2.0  # some file systems tell times in steps of two seconds
-ARRIVING = ".arriving"  # below the target: files on their way
 RSYNC = ("rsync", "--recursive", "--times", "--whole-file", "--no-links", "--from0", f"--exclude=/{ARRIVING}")
+BRINGING = ("--ignore-existing",)
 NO_TIME = "there was no time for it"
 PARTIAL, VANISHED = 23, 24  # of rsync: some files could not be read; some were gone meanwhile
 Tell = Callable[[str], None]
@@ -45,21 +45,24 @@ class CopyFailed(Exception):
 @dataclass(frozen=True)
 class Copied:
     """How a copy stands. ``until`` (epoch, s): all that was written before is in it; None while it was never compared.
-    ``left`` files are known to wait. ``problem`` keeps them from it since ``since``."""
+    ``left`` files are known to wait, and ``wanted`` are in the copy only. ``problem`` keeps them from it since
+    ``since``."""
 
     source: str
     target: str
     until: float | None = None
     left: int = 0
+    wanted: int = 0
     problem: str | None = None
     since: float | None = None
     blind: str | None = None
 
 
 def rsync(
-    source: Path, target: Path, only: Iterable[Path] | None = None, late: Callable[[], bool] = lambda: False
-) -> None:
-    """Copy the folder ``source``, or ``only`` these files of it, over ``target``, which must be there.
+    source: Path, target: Path, only: Iterable[Path], late: Callable[[], bool] = lambda: False,
+    more: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Copy ``only`` these files of the folder ``source`` over ``target``, which must be there; ``more`` are options.
 
     Ended early once ``late`` says so. Raises CopyFailed.
     """
@@ -72,11 +75,9 @@ def rsync(
         arriving.mkdir(exist_ok=True)
     except OSError as error:
         raise CopyFailed(reason(error)) from error
-    command = [*RSYNC, f"--temp-dir={arriving}"]
-    names = b""
-    if only is not None:  # they changed, whatever their sizes and times say
-        command += ["--ignore-times", "--files-from=-", "--ignore-missing-args"]
-        names = b"\0".join(os.fsencode(path.relative_to(source)) for path in only)
+    names = b"\0".join(os.fsencode(path.relative_to(source)) for path in only)
+    # they changed, whatever their sizes and times say
+    command = [*RSYNC, f"--temp-dir={arriving}", "--ignore-times", "--files-from=-", "--ignore-missing-args", *more]
     done = subprocess.Popen(
         [*command, f"{source}/", f"{target}/"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -97,16 +98,20 @@ def rsync(
 
 
 def lacks(source: Path, target: Path, path: Path) -> bool:
-    """Whether ``path`` of ``source`` is not in ``target`` as it is. A newer file of that size is the same one: some
-    drives give what they store times of their own."""
+    """Whether ``path`` of ``source`` is not in ``target`` as it is."""
     try:
         here = path.stat()
     except OSError:
         return False
     try:
-        there = (target / path.relative_to(source)).stat()
+        return differs(here, (target / path.relative_to(source)).stat())
     except OSError:
         return True
+
+
+def differs(here: os.stat_result, there: os.stat_result) -> bool:
+    """Whether a file is another one in the copy. A newer file of that size is the same one: some drives give what they
+    store times of their own."""
     return here.st_size != there.st_size or there.st_mtime < here.st_mtime - CLOCK_SECONDS
 
 
@@ -124,7 +129,10 @@ class FileCopies:
         self.tell, self.report = tell, report
         self.standing = Copied(str(source), str(target))
         self._waiting: dict[Path, None] = {}
-        self._comparing: Iterator[Path] | None = None
+        self._halves: dict[Path, float] = {}  # since when (monotonic, s)
+        self._missing: dict[str, None] = {}  # here
+        self._brought: dict[Path, int] = {}  # and their times: that they came is no news
+        self._comparing: Iterator[Pair] | None = None
         self._compare_at = 0.0
         self._compare_began = 0.0
         self._compared = False
@@ -186,35 +194,58 @@ class FileCopies:
         if news and not ending:
             self._ending.wait(SETTLE_SECONDS)
         now = time.time()
-        self._waiting.update(dict.fromkeys([*news, *tree.written(0.0)]))
+        for path in (*news, *tree.written(0.0)):
+            self._hear(path)
+        grown = time.monotonic() - (0.0 if ending else OPEN_SECONDS)
+        for path in [path for path, since in self._halves.items() if since <= grown or not path.exists()]:
+            del self._halves[path]
+            self._waiting[path] = None
         return min(now, tree.certain) if tree.blind else now
+
+    def _hear(self, path: Path) -> None:
+        """``path`` was written: it waits for its copy, or first for its true name."""
+        if path in self._brought and self._brought.pop(path) == _time(path):
+            return
+        if path.name.endswith(HALF):
+            self._halves.setdefault(path, time.monotonic())
+        else:
+            self._waiting[path] = None
 
     def _compare(self) -> None:
         """Compare all files for a moment, if it is time for that and nothing else waits."""
-        if self._ending.is_set() or self._waiting:
+        if self._ending.is_set() or self._waiting or self._missing:
             return
         now = time.monotonic()
         if self._comparing is None:
             if now < self._compare_at:
                 return
             self._require_drive()
-            self._comparing, self._compare_began = files_below(self.source), now
-        for path in self._comparing:
-            if lacks(self.source, self.target, path):
-                self._waiting[path] = None
-            if len(self._waiting) >= CHUNK_FILES or time.monotonic() - now > SLICE_SECONDS:
-                return
+            self._comparing, self._compare_began = pairs_below(self.source, self.target), now
+            self._brought.clear()
+        try:
+            for pair in self._comparing:
+                if pair.here is None:
+                    self._missing[pair.path] = None
+                elif pair.there is None or differs(pair.here, pair.there):
+                    self._hear(self.source / pair.path)
+                many = len(self._waiting) + len(self._missing) >= CHUNK_FILES
+                if many or time.monotonic() - now > SLICE_SECONDS:
+                    return
+        except OSError:
+            self._comparing = None  # from the beginning, or what could not be listed would be passed over
+            raise
         took = now - self._compare_began
         self._comparing, self._compare_at = None, now + max(COMPARE_SECONDS, COMPARE_SHARE * took)
         self._compared = True
 
     def _copy(self) -> None:
-        """Copy all that waits, small files first. Raises CopyFailed once everything was tried."""
+        """Copy all that waits, small files first, and bring what is missing here. Raises CopyFailed once everything was
+        tried."""
         refused = ""
         left: list[Path] = []
         for chunk in chunks(self._waiting):
             self._require_drive()
-            self.report(replace(self.standing, left=len(self._waiting)))
+            self.report(replace(self.standing, left=len(self._waiting) + len(self._halves)))
             try:
                 rsync(self.source, self.target, chunk, self._is_late)
             except CopyFailed as error:
@@ -225,7 +256,30 @@ class FileCopies:
             for path in chunk:
                 self._waiting.pop(path, None)
         self._waiting.update(dict.fromkeys(left))
+        self._bring()
         if left:
+            raise CopyFailed(refused)
+
+    def _bring(self) -> None:
+        """Bring what only the copy has; what came into being here meanwhile stays as it is. Raises CopyFailed."""
+        if not self._missing or self._ending.is_set():
+            return
+        self._require_drive()
+        refused = ""
+        try:
+            rsync(self.target, self.source, map(self.target.joinpath, self._missing), self._is_late, BRINGING)
+        except CopyFailed as error:
+            if not error.partial:
+                raise
+            refused = str(error)
+        for name in list(self._missing):
+            path = self.source / name
+            if (time_ := _time(path)) is not None:
+                self._brought[path] = time_
+                del self._missing[name]
+            elif not (self.target / name).exists():
+                del self._missing[name]
+        if refused:
             raise CopyFailed(refused)
 
     def _require_drive(self) -> None:
@@ -241,8 +295,9 @@ class FileCopies:
         before = self.standing
         since = None if problem is None else before.since or time.time()
         self.standing = replace(
-            before, problem=problem, since=since, blind=blind, left=len(self._waiting), until=until or before.until
-        )
+            before, problem=problem, since=since, blind=blind, left=len(self._waiting) + len(self._halves),
+            wanted=len(self._missing), until=until or before.until,
+        )  # fmt: skip
         if problem and problem != before.problem:
             self.tell(f"{self.source} is not copied to {self.target}: {problem}")
         if before.problem and not problem:
@@ -250,6 +305,14 @@ class FileCopies:
         if blind and not before.blind:
             self.tell(f"no events from {self.source}, it is looked through now and then instead: {blind}")
         self.report(self.standing)
+
+
+def _time(path: Path) -> int | None:
+    """When a file was written (ns); None if there is none."""
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def chunks(paths: Collection[Path]) -> Iterator[list[Path]]:
@@ -286,29 +349,3 @@ def complete(source: Path, target: Path, until: float | None) -> int:
     for chunk in chunks(wanting):
         rsync(source, target, chunk)
     return len(wanting)
-
-
-# ---- the way back
-
-
-def wants_filling(source: Path, target: Path) -> bool:
-    """Whether the folder ``target`` is to be filled from its copy ``source``: it has no files, or not all yet."""
-    if not source.is_dir() or next(files_below(source), None) is None:
-        return False
-    return (target / FILLING).exists() or next(files_below(target), None) is None
-
-
-def fill(source: Path, target: Path) -> None:
-    """Fill ``target`` from its copy ``source``; once that is interrupted, ``wants_filling`` is true until it is done.
-
-    Files that are there already with the same size and time are passed over. Raises AnywhereError.
-    """
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        (target / FILLING).touch()
-        rsync(source, target)
-        shutil.rmtree(target / ARRIVING, ignore_errors=True)
-        (target / FILLING).unlink()
-    except (OSError, CopyFailed) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise AnywhereError(f"{target} cannot be filled from {source}", why=why, run=command("doctor")) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,11 @@ LOOK_SHARE = 10  # looking at all files takes at most one part of this many of t
 OVERLAP_SECONDS = 2.0  # some file systems tell times in steps of two seconds
 OPEN_SECONDS = 60.0  # a file that was written to before is not being written any more
 FILLING = ".anywhere-filling"  # in a folder that is being filled from its copy
-NOT_OURS = (".tmp", FILLING)  # how names end of what is not to be copied: somebody is still writing it
+FILLED = ".anywhere-filled"  # in one that was
+ARRIVING = ".arriving"  # below a folder that is copied to: files on their way
+REPLACED = ".replaced"  # below a folder that was filled: what newer files took the place of
+OURS = (FILLING, FILLED, ARRIVING, REPLACED)  # at the top of a folder, and never copied
+HALF = ".tmp"  # how names end of what somebody is most likely still writing
 
 
 def files_below(folder: Path, since: float = 0.0) -> Iterator[Path]:
@@ -27,19 +33,61 @@ def files_below(folder: Path, since: float = 0.0) -> Iterator[Path]:
 
     Links are not followed: what they lead to has a place of its own.
     """
-    for place, _, names in os.walk(folder):
+    top = True
+    for place, folders, names in os.walk(folder):
+        if top:
+            folders[:] = [one for one in folders if one not in OURS]
+            names[:] = [one for one in names if one not in OURS]
+            top = False
         for name in names:
             path = Path(place, name)
             try:
                 found = path.lstat()
             except OSError:  # gone meanwhile
                 continue
-            if (
-                stat.S_ISREG(found.st_mode)
-                and found.st_ctime >= since - OVERLAP_SECONDS
-                and not name.endswith(NOT_OURS)
-            ):
+            if stat.S_ISREG(found.st_mode) and found.st_ctime >= since - OVERLAP_SECONDS:
                 yield path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A plain file by its path below two folders, as it is in each; None where it is not."""
+
+    path: str
+    here: os.stat_result | None
+    there: os.stat_result | None
+
+
+def pairs_below(here: Path, there: Path) -> Iterator[Pair]:
+    """Every plain file below either folder. Each directory is listed once. Raises OSError for one that is there and
+    cannot be read."""
+    left = [""]
+    while left:
+        place = left.pop()
+        ours, theirs = _listed(here / place), _listed(there / place)
+        for name in sorted({*ours, *theirs}):
+            if not place and name in OURS:
+                continue
+            path = f"{place}/{name}" if place else name
+            one, other = ours.get(name), theirs.get(name)
+            if any(found is not None and stat.S_ISDIR(found.st_mode) for found in (one, other)):
+                left.append(path)
+            one, other = _plain(one), _plain(other)
+            if one or other:
+                yield Pair(path, one, other)
+
+
+def _listed(folder: Path) -> dict[str, os.stat_result]:
+    found = {}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                found[entry.name] = entry.stat(follow_symlinks=False)
+    return found
+
+
+def _plain(found: os.stat_result | None) -> os.stat_result | None:
+    return found if found is not None and stat.S_ISREG(found.st_mode) else None
 
 
 class Tree:
@@ -53,6 +101,7 @@ class Tree:
         self._look_at = 0.0
         self._overflow = False
         self._notifier: Any = None
+        self._ours = {(name,) for name in OURS}
         if pyinotify is not None:
             self._listen()
 
@@ -116,10 +165,12 @@ class Tree:
     def _heard(self, event: Any) -> None:
         if event.mask & pyinotify.IN_Q_OVERFLOW:
             self._overflow = True
+        elif Path(event.pathname).relative_to(self.folder).parts[:1] in self._ours:
+            return
         elif event.mask & pyinotify.IN_ISDIR and event.mask & (pyinotify.IN_CREATE | pyinotify.IN_MOVED_TO):
             folder = Path(event.pathname)
             if not self.blind:
                 self._watch(folder)
             self._written.update(dict.fromkeys(files_below(folder)))  # what was there before the watch was
-        elif event.mask & (pyinotify.IN_CLOSE_WRITE | pyinotify.IN_MOVED_TO) and not event.name.endswith(NOT_OURS):
+        elif event.mask & (pyinotify.IN_CLOSE_WRITE | pyinotify.IN_MOVED_TO):
             self._written[Path(event.pathname)] = None

@@ -14,6 +14,7 @@ import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.stack.hello.check import card_text
+from metaflow_anywhere.state.tree import OURS
 from tests.acceptance.conftest import everything_is_mirrored, mirror
 from tests.acceptance.place import Place, eventually
 
@@ -91,9 +92,10 @@ def the_logs_are_in_root(place: Place) -> None:
 
 
 def files_below(folder: Path) -> set[tuple[str, int]]:
-    """Each file's path and size, without what is on its way."""
+    """Each file's path and size, without what is on its way, and what is only about the folder itself."""
     paths = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return {(str(path.relative_to(folder)), path.stat().st_size) for path in paths if ".arriving" not in path.parts}
+    paths = [path for path in paths if path.relative_to(folder).parts[0] not in OURS]
+    return {(str(path.relative_to(folder)), path.stat().st_size) for path in paths}
 
 
 @when("every process of the stack is asked to end at once")

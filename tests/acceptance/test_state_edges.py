@@ -6,10 +6,17 @@ import shutil
 import time
 from pathlib import Path
 
-from pytest_bdd import given, parsers, scenarios, when
+from pytest_bdd import given, parsers, scenarios, then, when
 
-from tests.acceptance.place import Place
-from tests.acceptance.test_state import a_flow_with_a_run
+from tests.acceptance.place import Place, eventually
+from tests.acceptance.test_state import (
+    a_flow_with_a_run,
+    a_second_machine,
+    files_below,
+    files_outside,
+    linear_runs,
+    the_client_finds_all,
+)
 
 scenarios("state_edges.feature")
 
@@ -88,3 +95,43 @@ def a_moment(place: Place, name: str) -> None:
 @when("I ask for the regretted moment")
 def ask_for_the_regretted(place: Place) -> None:
     place.run("invoke", "restore-snapshot", "--at", place.notes["regretted"], "--replace")
+
+
+given("artifacts, logs and cards are written outside of root")(files_outside)
+when("the flow linear runs")(linear_runs)
+then("the Client API finds the run with its logs, its card and its artifacts")(the_client_finds_all)
+
+
+@given("something of the desktop's lies in the folder of artifacts")
+def something_lies_there(place: Place) -> None:
+    place.settings.datastore_dir.mkdir(parents=True)
+    (place.settings.datastore_dir / ".DS_Store").write_text("of the Finder")
+
+
+@when("a second machine goes on, runs the flow linear, and is given back")
+def a_second_machine_has_its_turn(place: Place, second_place: Place) -> None:
+    """What it wrote is left in root alone: where it wrote itself, nothing is found any more."""
+    files_outside(second_place)
+    a_second_machine(place, second_place)
+    linear_runs(second_place)
+    down = second_place.run("invoke", "down")
+    assert down.status == 0, down.printed
+    shutil.rmtree(second_place.settings.datastore_dir)
+    shutil.copy(second_place.work / "linear.id", place.work)
+
+
+@then("the first machine's folder has all that root has")
+def the_folder_has_all(place: Place) -> None:
+    assert not files_below(place.settings.root / "datastore") - files_below(place.settings.datastore_dir)
+
+
+@when("a file of artifacts vanishes here")
+def a_file_vanishes(place: Place) -> None:
+    found = place.settings.datastore_dir.glob(".metaflow/Linear/data/*/*")
+    place.notes["vanished"] = min(found)
+    place.notes["vanished"].unlink()
+
+
+@then("it comes back from root")
+def it_comes_back(place: Place) -> None:
+    eventually(place.notes["vanished"].exists, "the file")

@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 
-from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.state import copies as copies_module
 from metaflow_anywhere.state import tree as tree_module
-from metaflow_anywhere.state.copies import FileCopies, complete, fill, wants_filling
+from metaflow_anywhere.state.copies import FileCopies, complete
 from metaflow_anywhere.state.log_copies import KEPT_LOGS, LogCopies
-from metaflow_anywhere.state.tree import FILLING
 from tests.state.lab import eventually
 
 Start = Callable[[], FileCopies]
@@ -281,32 +279,42 @@ def test_links_are_left_out(source: Path, target: Path, start: Start) -> None:
     assert not (target / ".metaflow" / "mf.cards").exists()
 
 
-def test_an_empty_datastore_is_filled_and_a_used_one_is_left_alone(place: Path) -> None:
-    kept, used = place / "root" / "datastore", place / "datastore"
-    assert not wants_filling(kept, used)
-    write(kept / "a", "kept")
-    write(kept / copies_module.ARRIVING / ".b.x1y2z3", "half")
-    (used / ".metaflow").mkdir(parents=True)
-    (used / ".metaflow" / "mf.cards").symlink_to(".")
-    assert wants_filling(kept, used)
-    fill(kept, used)
-    assert (used / "a").read_text() == "kept"
-    assert sorted(path.name for path in used.iterdir()) == [".metaflow", "a"]
-    assert not wants_filling(kept, used)
+def test_what_only_root_has_is_brought_here_and_not_carried_back(source: Path, target: Path, start: Start) -> None:
+    write(source / "a" / "mine", "here")
+    write(target / "a" / "b" / "theirs", "there")
+    write(target / copies_module.ARRIVING / ".c.x1y2z3", "half")
+    copies = start()
+    eventually((source / "a" / "b" / "theirs").exists, "what only root has", 10)
+    await_complete(copies)
+    assert (target / "a" / "mine").read_text() == "here"
+    mark = (target / "a" / "b" / "theirs").stat().st_ino
+    write(source / "later", "x")
+    eventually((target / "later").exists, "a later copy", 10)
+    assert (target / "a" / "b" / "theirs").stat().st_ino == mark, "it was carried back"
+    assert {path.name for path in source.rglob("*") if path.is_file()} == {"mine", "theirs", "later"}
 
 
-def test_filling_that_was_interrupted_is_gone_on_with(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, used = place / "root" / "datastore", place / "datastore"
-    write(kept / "a", "kept")
-    monkeypatch.setattr(copies_module, "RSYNC", ("false",))
-    with pytest.raises(AnywhereError, match="cannot be filled"):
-        fill(kept, used)
-    monkeypatch.undo()
-    write(used / "half of it", "x")
-    assert wants_filling(kept, used)
-    fill(kept, used)
-    assert not (used / FILLING).exists()
-    assert (used / "a").exists()
+def test_half_files_are_told_of_and_copied_once_nobody_writes_them(
+    source: Path, target: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = start()
+    await_complete(copies)
+    write(source / "x.tmp", "half")
+    eventually(lambda: copies.standing.left == 1, "a word of it", 10)
+    (source / "x.tmp").rename(source / "x")
+    eventually(lambda: copies.standing.left == 0, "the end of it", 10)
+    assert (target / "x").exists()
+    assert not (target / "x.tmp").exists()
+    write(source / "left.tmp", "by somebody who was killed")
+    eventually(lambda: copies.standing.left == 1, "a word of it", 10)
+    monkeypatch.setattr(copies_module, "OPEN_SECONDS", 0.1)
+    eventually((target / "left.tmp").exists, "its copy", 10)
+    write(source / "last.tmp", "at the end")
+    copies.end(10)
+    copies.join()
+    assert (target / "last.tmp").exists()
+    (target / "last.tmp").unlink()
+    assert complete(source, target, None) == 1, "all that is said to be in root is in it"
 
 
 def test_logs_are_copied_whole_under_new_names_and_not_without_end(

@@ -32,12 +32,14 @@ from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Sign, Situation
 
 if TYPE_CHECKING:
+    from metaflow_anywhere.state.filling import Filling
     from metaflow_anywhere.state.restore import Report, Wanted
 
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
 LOCAL = ".metaflow"
 NO_FLOWS = (LOCAL, "mf.cards", ".arriving")
+REWRITTEN = ("latest_run",)  # a number in a file, which mostly has as many digits as the one before
 AS_EVER = Choice()  # the user decided nothing
 
 
@@ -75,7 +77,7 @@ class RestoreSnapshot(StackStage):
         if found.kind is not Kind.CURRENT:
             return needed(found.kind.value)
         if self._lacks_files():
-            return needed(f"{self.stack.settings.datastore_dir} is to be filled from {self.stack.datastore_copy}")
+            return needed(f"{self.stack.datastore_copy} has what {self.stack.settings.datastore_dir} has not")
         return satisfied(f"the newest database is in {self.stack.settings.pgdata_dir}")
 
     def work(self, progress: Progress) -> str:
@@ -167,28 +169,31 @@ class RestoreSnapshot(StackStage):
 
     def _lacks_files(self) -> bool:
         """Whether artifacts are in root, and not where they are read from."""
-        stack = self.stack
-        if not stack.datastore_is_elsewhere:
-            return False
-        from metaflow_anywhere.state.copies import wants_filling
-
-        return wants_filling(stack.datastore_copy, stack.settings.datastore_dir)
+        return self.stack.datastore_is_elsewhere and filling(self.stack).is_wanted()
 
     def _fill(self, progress: Progress) -> str:
-        """Bring the files back that were written outside of root."""
+        """Bring the files here that were written outside of root, by this machine or another."""
         if not self._lacks_files():
-            return "nothing to bring back"
-        from metaflow_anywhere.state.copies import fill
-
-        source, target = self.stack.datastore_copy, self.stack.settings.datastore_dir
-        progress.say(f"filling {target} from {source}")
-        fill(source, target)
-        join_cards(target)
-        return f"filled {target} from {source}"
+            return "nothing to bring here"
+        one = filling(self.stack)
+        progress.say(f"comparing {one.target} with {one.source}")
+        count = one.fill(progress.say)
+        join_cards(one.target)
+        return f"brought {count:,} files from {one.source} to {one.target}"
 
     def undo(self, progress: Progress) -> str | None:
         """The database's files are what ``down`` must keep."""
         return f"kept: {self.stack.settings.pgdata_dir}" if self.stack.data_exists else None
+
+
+def filling(stack: Stack) -> Filling:
+    """The way back of the files that are written outside of root; it is another machine's turn, and then ours again, as
+    the incarnations follow each other."""
+    from metaflow_anywhere.state.filling import Filling
+
+    life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
+    turn = str(life.incarnation.name) if life else ""
+    return Filling(stack.datastore_copy, stack.settings.datastore_dir, turn, REWRITTEN)
 
 
 def signs_of_runs(datastore: Path) -> tuple[Sign, ...]:
@@ -252,6 +257,8 @@ class Sync(ProgramStage):
             stack, account = self.stack, self.stack.cluster.programs.account
             data, memory = stack.settings.pgdata_dir, stack.memory
             one = claim(stack.drive, server, data, account, choice=self.choice, memory=memory)
+            if stack.datastore_is_elsewhere:
+                filling(stack).settle()  # it was compared before the database was started
             if memory is None or memory.incarnation != one.name:
                 write_memory(stack.memory_file, Memory(one.name, one.start, time.time()))
             for other in aside_of(Catalogue(stack.drive), one):
