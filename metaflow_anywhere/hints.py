@@ -13,6 +13,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+OWN_NAME = "metaflow-anywhere"  # of the distribution and of its command, as runners know it
+# Folders of environments that a runner made for one call; what is on PATH then is not when the next line is typed.
+RUNNERS = {"uv/archive-v": "uvx", "uv/environments-v": "uvx", "pipx/.cache/": "pipx run", ".cache/pipx/": "pipx run"}
+
 
 @dataclass
 class Typed:
@@ -59,9 +63,17 @@ def again(*more: str) -> str:
     return f"{_typed.program} {shlex.join([*_typed.words, *more])}"
 
 
+def elsewhere(verb: str, *arguments: str) -> str:
+    """The command line of ``verb`` for another machine or stack: nothing that was typed here is repeated."""
+    return " ".join([_typed.program, shlex.join([verb, *arguments])])
+
+
 def own_name(called_as: str) -> str:
     """How the user calls this program, as words of a shell: by name if that leads here, else by its path."""
     called = Path(called_as)
+    for folders, runner in RUNNERS.items():
+        if folders in called.as_posix():
+            return f"{runner} {OWN_NAME}"
     if called.name == "__main__.py":  # python -m invoke
         return f"{shlex.quote(_shortest(Path(sys.executable)))} -m {called.parent.name}"
     return shlex.quote(_shortest(called))

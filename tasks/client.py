@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from metaflow_anywhere.environment import shell_umask
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
-from tasks.common import verb
-from tasks.database import split_remainder
+
+from .common import verb
+from .database import split_remainder
 
 if TYPE_CHECKING:
     from metaflow_anywhere.stack import Stack
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @verb(help={"json": "as a JSON object", "notebook": "as lines for a notebook cell (%env ...)"})
 def env(stack: Stack, json: bool = False, notebook: bool = False) -> None:
-    """The client's settings, for use as: eval "$(invoke env)"."""
+    """The client's settings, for a shell to eval."""
     from metaflow_anywhere.stack import client
 
     require_up(stack)  # the address of what is not there would send flows to whatever else answers on it
@@ -28,7 +29,7 @@ def env(stack: Stack, json: bool = False, notebook: bool = False) -> None:
 
 @verb()
 def run(stack: Stack, remainder: str) -> None:
-    """Run a command with them: invoke run -- python flow.py run."""
+    """Run a command with them: run -- python flow.py run."""
     from metaflow_anywhere.stack import client
 
     words = split_remainder(remainder)

@@ -15,12 +15,13 @@ from metaflow_anywhere import __version__
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.spelling import closest
-from tasks.common import goal, verb
-from tasks.database import init_schema, restore_snapshot, start_db
-from tasks.edge import proxy, tunnel
-from tasks.prepare import fetch_udocker, pull_images
-from tasks.services import start_service, start_ui
-from tasks.state import sync
+
+from .common import goal, verb
+from .database import init_schema, restore_snapshot, start_db
+from .edge import proxy, tunnel
+from .prepare import fetch_udocker, pull_images
+from .services import start_service, start_ui
+from .state import sync
 
 STAGES = [
     fetch_udocker, pull_images, restore_snapshot, init_schema, start_db,

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Literal, cast
 
 from metaflow_anywhere.errors import AnywhereError
-from tasks.common import stage, verb
-from tasks.prepare import pull_images
+
+from .common import stage, verb
+from .prepare import pull_images
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Stage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         "at": "the state of a moment: '2026-11-22 14:05'",
         "snapshot": "a snapshot, by its name",
         "from": "the mirror in another root",
-        "incarnation": "the end of another history, as invoke snapshots lists it",
+        "incarnation": "the end of another history, as snapshots lists it",
         "replace": "move the database that is here aside",
         "accept-loss": "also if there was more than can be restored now",
         "new": "begin a new, empty mirror, although there are signs of another; that one is kept",
@@ -83,7 +84,7 @@ def start_db(stack: Stack) -> Stage:
 
 @verb(help={"command": "run this and end, as psql's own -c"}, auto_shortflags=True)
 def psql(stack: Stack, remainder: str, command: str = "") -> None:
-    """An SQL prompt on the database: invoke psql [-- OPTIONS]."""
+    """An SQL prompt on the database: psql [-- OPTIONS]."""
     from metaflow_anywhere import hints
 
     if not stack.supervisor.alive():

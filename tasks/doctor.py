@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from invoke import Exit
 
 from metaflow_anywhere.settings import rows
-from tasks.common import verb
+
+from .common import verb
 
 if TYPE_CHECKING:
     from metaflow_anywhere.stack import Stack

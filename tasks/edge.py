@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.common import stage
-from tasks.services import start_service, start_ui
+from .common import stage
+from .services import start_service, start_ui
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Stage

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json as json_format
-import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.hints import again, command
-from tasks.common import verb
+from metaflow_anywhere.hints import again, command, elsewhere
+
+from .common import verb
 
 if TYPE_CHECKING:
     from metaflow_anywhere.stack import Stack
@@ -98,7 +98,7 @@ def export(stack: Stack, file: str, replace: bool = False) -> None:
     if path.exists() and not replace:
         raise AnywhereError(f"{path} is there already", why="it is not overwritten unasked", run=again("--replace"))
     size = keeping.write_file(stack, path)
-    print(f"{path}: {measured(size)}; to bring it in elsewhere: invoke import {shlex.quote(path.name)}")
+    print(f"{path}: {measured(size)}; to bring it in elsewhere: {elsewhere('import', path.name)}")
 
 
 @verb(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.common import stage
+from .common import stage
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Stage

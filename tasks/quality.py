@@ -12,6 +12,7 @@ from metaflow_anywhere.environment import shell_umask
 from metaflow_anywhere.errors import AnywhereError
 
 PROJECT = Path(__file__).parent.parent
+IN_CHECKOUT = (PROJECT / "pyproject.toml").is_file()  # a wheel holds no tests
 WORKERS = "4"  # each file of tests has servers of its own, and waits for them for half of its time
 # program -> Debian package. Scenarios use them to be another user, or in a network that leads nowhere.
 NEEDED = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.common import stage
-from tasks.database import start_db
+from .common import stage
+from .database import start_db
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Stage

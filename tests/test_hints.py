@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metaflow_anywhere import hints
-from metaflow_anywhere.hints import again, command, own_name, remember_typed
+from metaflow_anywhere.hints import again, command, elsewhere, own_name, remember_typed
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,11 @@ def test_values_are_quoted_and_what_follows_the_dashes_stays_as_it_is() -> None:
     assert command("run", after="python my_flow.py run") == "invoke run --root /r -- python my_flow.py run"
 
 
+def test_a_hint_for_elsewhere_repeats_no_option() -> None:
+    typed("export", "a file", options=(("root", "/r"),))
+    assert elsewhere("import", "a file") == "invoke import 'a file'"
+
+
 def test_the_same_command_again_keeps_every_word() -> None:
     typed("restore-snapshot", "--at", "2026-11-22 14:05")
     assert again("--replace") == "invoke restore-snapshot --at '2026-11-22 14:05' --replace"
@@ -61,3 +66,15 @@ def test_the_program_is_called_as_the_user_calls_it(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(program.parent))
     assert own_name(str(program)) == "invoke"
     assert own_name("/x/site-packages/invoke/__main__.py").endswith(" -m invoke")
+
+
+@pytest.mark.parametrize(
+    ("called_as", "wanted"),
+    [
+        ("/root/.cache/uv/archive-v0/AbC/bin/mfa", "uvx metaflow-anywhere"),
+        ("/home/a/.local/share/pipx/.cache/0123/bin/metaflow-anywhere", "pipx run metaflow-anywhere"),
+        ("/home/a/.local/share/pipx/venvs/metaflow-anywhere/bin/mfa", "mfa"),
+    ],
+)
+def test_a_program_in_a_runner_s_cache_is_called_by_the_runner_again(called_as: str, wanted: str) -> None:
+    assert own_name(called_as) == wanted

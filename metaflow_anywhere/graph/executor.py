@@ -105,5 +105,5 @@ class GraphExecutor(Executor):
         raise AnywhereError(
             "hosts cannot be given yet",
             why="bringing a stack up on another host is not built; nothing was run, here or there",
-            run=f"log in to {self.core[0].args.hosts.value} and use: invoke up",
+            run=f"log in to {self.core[0].args.hosts.value} and bring it up there",
         )

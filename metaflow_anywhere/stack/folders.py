@@ -49,6 +49,6 @@ def require_own(folder: Path, mode: int) -> None:
         raise AnywhereError(
             f"the stack's sockets cannot be in {folder}",
             why=f"it {what}; they are there because the path of MF_STATE_DIR is long or has unusual characters",
-            run="MF_STATE_DIR=/a/short/folder invoke up",
+            run=f"MF_STATE_DIR=/a/short/folder {command('up')}",
         )
     set_mode(folder, mode)

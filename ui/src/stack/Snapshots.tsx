@@ -11,7 +11,7 @@ export function Snapshots({ snapshots, skew }: { snapshots: readonly StackSnapsh
       <h2 id="snapshots-title">Snapshots</h2>
       {snapshots.length === 0 ? (
         <p class="soft">
-          None yet. <code>invoke snapshot --name NAME</code> keeps the database as it is now.
+          None yet. On the command line, <code>snapshot --name NAME</code> keeps the database as it is now.
         </p>
       ) : (
         <div class="panel-scroll" tabIndex={0} role="group" aria-label="List of snapshots">
