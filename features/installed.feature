@@ -9,7 +9,7 @@ Feature: Installed from a wheel, the program works in any folder
     And everything that runs is of that environment
     When I run "mfa hello"
     Then it succeeds
-    When I run "python flow.py run" with what "mfa env" prints
+    When I run "mfa run -- python flow.py run"
     Then it succeeds
     When I run "metaflow-anywhere down"
     Then it succeeds
@@ -46,4 +46,4 @@ Feature: Installed from a wheel, the program works in any folder
     Given the wheel in an empty environment of an ordinary user, in a folder of a flow
     When uvx runs "metaflow-anywhere status" from the wheel
     Then the exit status is 1
-    And it prints "run: uvx metaflow-anywhere up"
+    And it prints "uvx metaflow-anywhere up"

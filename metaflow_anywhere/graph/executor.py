@@ -28,7 +28,7 @@ class GraphExecutor(Executor):
         results: dict[Any, Any] = {}
         try:
             self.refuse_hosts()
-            for call in self.normalize(tasks):
+            for call in self.in_turn(self.normalize(tasks)):
                 results[call.task] = self.execute_call(call)
         except AnywhereError as error:
             from metaflow_anywhere.graph.display import print_error
@@ -41,9 +41,30 @@ class GraphExecutor(Executor):
             raise reader_gone() from None
         return results
 
+    def in_turn(self, asked: list[Call]) -> list[Call]:
+        """What was asked for, and around each task of somebody else's what it names as ``pre`` and ``post``; of those
+        each once, as Invoke does it."""
+        found: list[Call] = []
+        for call in self.expand_calls(asked):
+            own = isinstance(call.task, (Goal, StageTask))
+            if (own and call in asked) or not self.config.tasks.dedupe or call not in found:
+                found.append(call)
+        return found
+
+    def expand_calls(self, calls: list[Any]) -> list[Call]:
+        """As Invoke's; but the ``pre`` of a goal or stage are the graph's, not tasks to be run before it."""
+        found = []
+        for one in calls:
+            call = one if isinstance(one, Call) else Call(one)
+            if isinstance(call.task, (Goal, StageTask)):
+                found.append(call)
+            else:
+                found += super().expand_calls([call])
+        return found
+
     def execute_call(self, call: Call) -> Any:
         """Bring up (or take down) the stages that ``call`` stands on, then run its own body if it is no stage."""
-        stages = stages_of(call.task)
+        stages = stages_of(call.task) if isinstance(call.task, (Goal, StageTask)) else {}
         if stages:
             if call.kwargs.get("plan"):
                 self.show_plan(call, stages)

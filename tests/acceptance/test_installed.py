@@ -79,11 +79,6 @@ def tasks_of_their_own(place: Place) -> None:
     (place.work / "tasks.py").write_text(TASKS)
 
 
-@when(parsers.parse('I run "{command}" with what "mfa env" prints'))
-def run_with_env(place: Place, command: str) -> None:
-    place.run("bash", "-c", f'eval "$(mfa env)" && {command}')
-
-
 @when(parsers.parse('uvx runs "{command}" from the wheel'))
 def a_runner_runs(place: Place, installed: Installed, command: str) -> None:
     place.prefix = ()  # its cache, from which everything comes, belongs to whoever runs the tests

@@ -47,7 +47,15 @@ class World:
         def plain(c: Context) -> str:
             raise AnywhereError("plainly wrong", why="it was told so", run="something else")
 
-        self.tasks: list[StageTask | Goal | Any] = [first_one, second, up, down, plain]
+        @task
+        def before(c: Context) -> None:
+            world.diary.append("before")
+
+        @task(pre=[before, up], post=[down])
+        def train(c: Context) -> None:
+            world.diary.append("train")
+
+        self.tasks: list[StageTask | Goal | Any] = [first_one, second, up, down, plain, before, train]
 
     def found(self) -> dict[str, Any]:
         return {"finds": satisfied("there")} if self.up_already else {}
@@ -95,6 +103,20 @@ def test_a_satisfied_stage_says_so(world: World, capsys: pytest.CaptureFixture[s
 def test_down_undoes_in_reverse_then_runs_itself(world: World) -> None:
     world.execute("down")
     assert world.worked() == ["undo second", "undo first-one", "down"]
+
+
+UP = ["work first-one", "work second", "up"]
+DOWN = ["undo second", "undo first-one", "down"]
+
+
+def test_a_task_of_somebody_else_has_what_it_names_run_around_it(world: World) -> None:
+    world.execute("train")
+    assert world.worked() == ["before", *UP, "train", *DOWN]
+
+
+def test_what_was_asked_for_twice_runs_twice_if_it_is_a_goal_and_once_if_it_is_somebody_else_s(world: World) -> None:
+    GraphExecutor(Collection(*world.tasks), Config()).execute("before", "up", "down", "up", "before")
+    assert world.worked() == ["before", *UP, *DOWN, *UP]
 
 
 def test_a_failure_is_told_in_full_and_ends_with_status_1(world: World, capsys: pytest.CaptureFixture[str]) -> None:
