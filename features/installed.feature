@@ -46,4 +46,4 @@ Feature: Installed from a wheel, the program works in any folder
     Given the wheel in an empty environment of an ordinary user, in a folder of a flow
     When uvx runs "metaflow-anywhere status" from the wheel
     Then the exit status is 1
-    And it prints "uvx metaflow-anywhere up"
+    And it prints "uvx --from"

@@ -5,6 +5,7 @@ Every hint goes through here. A hint without the options that named the stack wo
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -12,10 +13,12 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 OWN_NAME = "metaflow-anywhere"  # of the distribution and of its command, as runners know it
 # Folders of environments that a runner made for one call; what is on PATH then is not when the next line is typed.
-RUNNERS = {"uv/archive-v": "uvx", "uv/environments-v": "uvx", "pipx/.cache/": "pipx run", ".cache/pipx/": "pipx run"}
+UVX, PIPX = ("uvx", "--from"), ("pipx run", "--spec")  # and the option that names what is to be installed
+RUNNERS = {"uv/archive-v": UVX, "uv/environments-v": UVX, "pipx/.cache/": PIPX, ".cache/pipx/": PIPX}
 
 
 @dataclass
@@ -71,12 +74,24 @@ def elsewhere(verb: str, *arguments: str) -> str:
 def own_name(called_as: str) -> str:
     """How the user calls this program, as words of a shell: by name if that leads here, else by its path."""
     called = Path(called_as)
-    for folders, runner in RUNNERS.items():
+    for folders, (runner, option) in RUNNERS.items():
         if folders in called.as_posix():
-            return f"{runner} {OWN_NAME}"
+            source = installed_from(Path(__file__).parents[1])
+            return f"{runner} {option} {shlex.quote(source)} {OWN_NAME}" if source else f"{runner} {OWN_NAME}"
     if called.name == "__main__.py":  # python -m invoke
         return f"{shlex.quote(_shortest(Path(sys.executable)))} -m {called.parent.name}"
     return shlex.quote(_shortest(called))
+
+
+def installed_from(environment: Path) -> str | None:
+    """The file or URL from which we were installed into ``environment`` (its site-packages); None if by name.
+
+    Source: https://packaging.python.org/en/latest/specifications/direct-url/
+    """
+    for path in environment.glob("metaflow_anywhere-*.dist-info/direct_url.json"):
+        url = str(json.loads(path.read_text(encoding="utf-8"))["url"])
+        return unquote(urlsplit(url).path) if url.startswith("file:") else url
+    return None
 
 
 def _shortest(program: Path) -> str:

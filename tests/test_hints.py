@@ -76,5 +76,20 @@ def test_the_program_is_called_as_the_user_calls_it(tmp_path: Path, monkeypatch:
         ("/home/a/.local/share/pipx/venvs/metaflow-anywhere/bin/mfa", "mfa"),
     ],
 )
-def test_a_program_in_a_runner_s_cache_is_called_by_the_runner_again(called_as: str, wanted: str) -> None:
+def test_a_program_in_a_runner_s_cache_is_called_by_the_runner_again(
+    called_as: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "installed_from", lambda environment: None)
     assert own_name(called_as) == wanted
+
+
+def test_a_runner_is_told_the_wheel_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    information = tmp_path / "metaflow_anywhere-0.1.0.dist-info"
+    information.mkdir()
+    assert hints.installed_from(tmp_path) is None
+    (information / "direct_url.json").write_text('{"url": "file:///my%20wheels/m.whl", "archive_info": {}}')
+    found = hints.installed_from(tmp_path)
+    assert found == "/my wheels/m.whl"
+    monkeypatch.setattr(hints, "installed_from", lambda environment: found)
+    wanted = "uvx --from '/my wheels/m.whl' metaflow-anywhere"
+    assert own_name("/root/.cache/uv/archive-v0/AbC/bin/mfa") == wanted
