@@ -23,7 +23,7 @@ from metaflow_anywhere.hints import command
 from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.stack.client_findings import client_findings
 from metaflow_anywhere.stack.findings import Finding
-from metaflow_anywhere.stack.ports import free_port, holder_of, is_free
+from metaflow_anywhere.stack.ports import require_free, require_loopback
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask, duration, saved
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.status_table import trouble
@@ -156,13 +156,19 @@ def _inotify() -> Iterator[Finding]:
 def _ports(stack: Stack) -> Callable[[], Iterator[Finding]]:
     def check() -> Iterator[Finding]:
         port = stack.settings.port
+        try:
+            require_loopback()
+        except AnywhereError as error:
+            yield Finding("bad", "loopback", str(error), error.run)
+            return
         if stack.supervisor.alive():
             yield Finding("ok", "ports", f"in use by this stack; the proxy is on {port}")
-        elif is_free(port):
-            yield Finding("ok", "ports", f"{port} is free")
         else:
-            holder = holder_of(port) or "another program"
-            yield Finding("bad", "ports", f"{port} is taken by {holder}", command("up", port=free_port()))
+            try:
+                require_free(port, "proxy")
+                yield Finding("ok", "ports", f"{port} is free")
+            except AnywhereError as error:
+                yield Finding("bad", "ports", str(error), error.run)
 
     return check
 

@@ -4,17 +4,19 @@ ones, or others where nobody asked for a number and it is taken."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_SECONDS = 2.0  # it answers at once, or never
 FLEXIBLE = {"database": "database_port", "service": "metadata_port", "ui": "ui_metadata_port"}
 
 
@@ -69,13 +71,32 @@ def recorded(record: Path) -> Ports | None:
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on loopback ``port`` now."""
+    return _why_not(port) is None
+
+
+def _why_not(port: int) -> OSError | None:
+    """Why no server could listen on loopback ``port`` now; None if one could."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+    return None
+
+
+def require_loopback() -> None:
+    """Raise AnywhereError unless this machine can reach itself over IPv4, as flows and browsers reach the proxy."""
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            server.settimeout(LOOPBACK_SECONDS)
+            socket.create_connection(server.getsockname()[:2], LOOPBACK_SECONDS).close()
+    except OSError as error:
+        raise AnywhereError(
+            f"this machine cannot reach itself at {LOOPBACK}",
+            why=f"{reason(error)}: its loopback interface is down, or has no IPv4 address",
+            run=f"ip link set lo up; ip address replace {LOOPBACK}/8 dev lo   (as root), and then: {command('up')}",
+        ) from error
 
 
 def free_port() -> int:
@@ -86,8 +107,16 @@ def free_port() -> int:
 
 def require_free(port: int, whose: str, origin: str = "") -> None:
     """Raise AnywhereError, naming who listens there, unless ``port`` is free."""
-    if is_free(port):
+    why_not = _why_not(port)
+    if why_not is None:
         return
+    if why_not.errno != errno.EADDRINUSE:
+        raise AnywhereError(
+            f"port {port} cannot be used ({whose})",
+            why=f"{reason(why_not)}{'; ports below 1024 are for root' if port < 1024 else ''}"
+            f"{f'; the port comes from {origin}' if origin else ''}",
+            run=command("up", port=free_port()) if whose.startswith("proxy") else "",
+        )
     holder = holder_of(port)
     raise AnywhereError(
         f"port {port} is taken ({whose})",

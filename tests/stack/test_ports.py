@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import pytest
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.settings import Settings, resolve
+from metaflow_anywhere.stack import ports
 from metaflow_anywhere.stack.ports import assign, free_port, is_free, recorded, require_free
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -30,6 +36,30 @@ def test_who_holds_a_port_is_named(taken: int) -> None:
         require_free(taken, "proxy, setting port", "default")
     assert f"process {os.getpid()}" in caught.value.why
     assert caught.value.run.startswith("invoke up --port ")
+
+
+def test_a_port_that_is_free_and_not_for_us_is_not_told_as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_why_not", lambda port: PermissionError(errno.EACCES, "Permission denied"))
+    with pytest.raises(AnywhereError, match="port 80 cannot be used") as caught:
+        require_free(80, "proxy, setting port", "option: --port")
+    assert "below 1024" in caught.value.why
+    assert "taken" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", ["ip link set lo down", "ip link set lo up; ip address del 127.0.0.1/8 dev lo"])
+def test_a_machine_without_ipv4_on_loopback_is_told_at_once(state: str) -> None:
+    ask = "from metaflow_anywhere.stack.ports import require_loopback; require_loopback()"
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--net", "sh", "-c", f"{state}; exec {sys.executable} -c '{ask}'"],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "unshare failed" in done.stderr:
+        pytest.skip("no network of its own may be made here")
+    assert "this machine cannot reach itself at 127.0.0.1" in done.stderr
+
+
+def test_loopback_is_reached_here() -> None:
+    ports.require_loopback()
 
 
 def test_a_port_that_was_asked_for_is_not_exchanged(taken: int, tmp_path: Path) -> None:

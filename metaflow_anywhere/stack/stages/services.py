@@ -9,7 +9,7 @@ from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import is_installed
-from metaflow_anywhere.stack.ports import is_free, listens, require_free
+from metaflow_anywhere.stack.ports import is_free, listens, require_free, require_loopback
 from metaflow_anywhere.stack.questions import is_own_proxy
 from metaflow_anywhere.stack.stack import PAGES
 from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
@@ -77,6 +77,7 @@ class StartProxy(ProgramStage):
     def foresee(self) -> None:
         """The port must be free, unless this stack's own proxy has it, or one that is left of it and will be ended."""
         settings = self.stack.settings
+        require_loopback()
         if is_free(settings.port) or is_own_proxy(self.stack):
             return
         info = self.stack.supervisor.info(self.program_name)
