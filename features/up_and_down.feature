@@ -45,6 +45,13 @@ Feature: One command brings the whole stack up
     And no program was restarted
     And it prints "already up"
 
+  Scenario: Down while up is at work
+    Given an empty root
+    When I run "invoke down" while "invoke up" is at work
+    Then it succeeds
+    And that "invoke up" failed with "`down` was run while this was at work, and stopped it"
+    And no program of the stack is left
+
   Scenario: A plan says what would be done and does nothing
     Given an empty root
     When I run "invoke up --plan"

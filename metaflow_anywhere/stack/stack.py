@@ -26,6 +26,7 @@ from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.client import PROXY_VARIABLES
 from metaflow_anywhere.stack.folders import require_own, require_short, usable_folder
+from metaflow_anywhere.stack.overtaking import COMMAND_BEGAN, yield_to_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
@@ -375,9 +376,17 @@ class Stack:
             self.sync_program(), self.watchdog_program(),
         ]  # fmt: skip
 
-    def ensure_supervisor(self, progress: Progress) -> None:
-        """Have a supervisor that knows all programs as they are now; what they are is remembered for later commands."""
-        self.supervisor.ensure(self.all_programs, progress)
+    def ensure_supervisor(self, progress: Progress, since: float = COMMAND_BEGAN) -> None:
+        """Have a supervisor that knows all programs as they are now; what they are is remembered for later commands.
+
+        Raises Overtaken where `down` was run after ``since``.
+        """
+
+        def programs() -> list[Program]:
+            yield_to_down(self.folder, since)
+            return self.all_programs()
+
+        self.supervisor.ensure(programs, progress)
         self.remember()
 
     def remember(self) -> None:

@@ -7,7 +7,8 @@ import shutil
 import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
-from tests.acceptance.place import Place
+from metaflow_anywhere.stack.supervision import Supervisor
+from tests.acceptance.place import COMMAND_SECONDS, Place, eventually
 
 scenarios("up_and_down.feature")
 
@@ -15,6 +16,23 @@ scenarios("up_and_down.feature")
 @given("an installation of its own")
 def an_installation_of_its_own(fresh_place: Place) -> None:
     fresh_place.variables["MF_STATE_DIR"] = str(fresh_place.folder / "state")
+
+
+@when(parsers.parse('I run "invoke down" while "invoke up" is at work'), target_fixture="overtaken")
+def down_while_up(place: Place) -> tuple[int, str]:
+    up = place.start("invoke", "up")
+    eventually(lambda: Supervisor.of(place.settings).alive(), "a supervisor")
+    place.run("invoke", "down")
+    printed, _ = up.communicate(timeout=COMMAND_SECONDS)
+    return up.returncode, printed
+
+
+@then(parsers.parse('that "invoke up" failed with "{text}"'))
+def that_up_failed(overtaken: tuple[int, str], text: str) -> None:
+    status, printed = overtaken
+    assert status == 1, printed
+    assert [line for line in printed.splitlines() if line.startswith("✗ error")] == [f"✗ error: {text}"], printed
+    assert "Traceback" not in printed
 
 
 @when("the machine's own folder is thrown away")

@@ -13,6 +13,9 @@ from metaflow_anywhere.errors import AnywhereError, Overtaken
 from metaflow_anywhere.graph import Progress, Stopped
 from metaflow_anywhere.graph.display import PlainDisplay, closing
 from metaflow_anywhere.graph.stage import Outcome, State
+from metaflow_anywhere.settings import resolve
+from metaflow_anywhere.stack import Stack, watchdog
+from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.stages.base import ProgramStage
 
 
@@ -37,6 +40,19 @@ def test_an_up_that_began_after_down_is_not_overtaken(stack: Any) -> None:
     OneProgram(stack).undo(Progress())
     failed = AnywhereError("service does not stay up")
     assert OneProgram(stack, since=(stack.folder / "taken-down").stat().st_mtime).explain(failed) is failed
+
+
+def test_no_supervisor_is_started_by_what_began_before_down(open_folder: Path) -> None:
+    place = open_folder / "overtaken"
+    real = Stack(resolve(environ={"MF_ROOT": str(place / "root"), "MF_STATE_DIR": str(place / "state")}))
+    real.make_machine_folders()
+    note_taken_down(real.folder)
+    with pytest.raises(Overtaken):
+        real.ensure_supervisor(Progress(), since=0.0)
+    with pytest.raises(Overtaken):  # the last that an `up` does
+        watchdog.keep(real, Progress())
+    assert not real.supervisor.alive()
+    assert not real.supervisor.configuration.exists()
 
 
 def test_one_sentence_for_all_stages(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,35 +5,20 @@ What only work needs is imported where it works: most `up` find nothing to do.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from metaflow_anywhere.errors import AnywhereError, Overtaken
+from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, Stopped, Verdict, needed, not_needed, satisfied, wait_until
-from metaflow_anywhere.hints import command
+from metaflow_anywhere.stack.overtaking import note_taken_down, overtaken, taken_down_since, yield_to_down
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
-TAKEN_DOWN = "taken-down"  # a file whose time tells when
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
-
-
-def note_taken_down(stack: Stack) -> None:
-    """Note that `down` is at work, for the commands that are at work too."""
-    with contextlib.suppress(OSError):
-        (stack.folder / TAKEN_DOWN).touch()
-
-
-def taken_down_since(stack: Stack, moment: float) -> bool:
-    """Whether `down` was at work after ``moment``, in seconds of the epoch."""
-    with contextlib.suppress(OSError):
-        return (stack.folder / TAKEN_DOWN).stat().st_mtime > moment
-    return False
 
 
 @dataclass
@@ -65,9 +50,9 @@ class StackStage:
 
     def explain(self, error: Exception) -> Exception:
         """Where `down` was run meanwhile, that is why: what failed then says nothing of the stack."""
-        if isinstance(error, Stopped) or not taken_down_since(self.stack, self.since):
+        if isinstance(error, Stopped) or not taken_down_since(self.stack.folder, self.since):
             return error
-        return Overtaken("`down` was run while this was at work, and stopped it", run=command("up"))
+        return overtaken()
 
     def undo(self, progress: Progress) -> str | None:
         """Nothing to take back."""
@@ -108,9 +93,9 @@ class ProgramStage(StackStage):
         from metaflow_anywhere.stack.upgrade import prepare_upgrade
 
         with self.stack.exclusive():
-            self._yield_to_down()
+            yield_to_down(self.stack.folder, self.since)
             prepare_upgrade(self.stack, progress)
-            self.stack.ensure_supervisor(progress)
+            self.stack.ensure_supervisor(progress, self.since)
             if self._hangs():
                 progress.say("it runs and does not answer: restarting it")
                 self.stack.supervisor.stop(self.program_name)
@@ -119,24 +104,8 @@ class ProgramStage(StackStage):
                 progress.say("the one that ran was told otherwise: replacing it")
             self.stack.supervisor.start(self.program_name)
         answer = self.await_answer(progress)
-        self._yield_to_down()
+        yield_to_down(self.stack.folder, self.since)
         return answer
-
-    def explain(self, error: Exception) -> Exception:
-        """Where `down` was run meanwhile, it may have looked before the program was started: it ends here too."""
-        found = super().explain(error)
-        if isinstance(found, Overtaken):
-            with contextlib.suppress(OSError, AnywhereError):
-                self.leave_nothing()
-        return found
-
-    def leave_nothing(self) -> None:
-        """Stop what this stage may have started."""
-        self.stack.supervisor.stop(self.program_name)
-
-    def _yield_to_down(self) -> None:
-        if taken_down_since(self.stack, self.since):
-            raise Overtaken("`down` was run meanwhile")
 
     def _hangs(self) -> bool:
         """Whether the program has had time enough to get ready, and does not answer."""
@@ -175,7 +144,7 @@ class ProgramStage(StackStage):
 
     def undo(self, progress: Progress) -> str | None:
         """Stop the program."""
-        note_taken_down(self.stack)
+        note_taken_down(self.stack.folder)
         return "stopped" if self.stack.supervisor.stop(self.program_name) else None
 
 

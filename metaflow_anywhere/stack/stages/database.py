@@ -16,6 +16,7 @@ from metaflow_anywhere.later import psycopg, sql
 from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
+from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.mirror import flush_mirror, reopen_mirror
@@ -175,12 +176,9 @@ class StartDatabase(ProgramStage):
             reopen_mirror(self.stack)
         cluster.configure(self.stack.database_settings())
 
-    def leave_nothing(self) -> None:
-        """The database, and whatever else was begun beside it."""
-        self.undo(Progress())
-
     def undo(self, progress: Progress) -> str | None:
         """A fast shutdown, then the end of whatever else still runs for this stack."""
+        note_taken_down(self.stack.folder)  # whoever began after the first stage went down has to yield too
         stopped = self.stack.supervisor.stop(self.program_name)
         stray = self.stack.data_exists and self.stack.cluster.stop()
         try:

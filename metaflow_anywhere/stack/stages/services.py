@@ -31,7 +31,7 @@ class ImportingStage(ProgramStage):
         if upgrade_is_due(stack):
             return
         stack.make_machine_folders()
-        stack.ensure_supervisor(Progress())
+        stack.ensure_supervisor(Progress(), self.since)
         stack.supervisor.start(self.program_name)
 
 
