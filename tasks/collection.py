@@ -19,7 +19,7 @@ VERBS = [
     keep.snapshot, keep.snapshots, keep.snapshot_verify, keep.snapshot_delete,
     keep.export, keep.import_,
     doctor.doctor, database.psql, daily.graph, doctor.settings, client.uninstall,
-    *([quality.test] if quality.IN_CHECKOUT else []),
+    *([quality.lint, quality.unit, quality.test] if quality.IN_CHECKOUT else []),
 ]  # fmt: skip
 STAGES = [
     prepare.fetch_udocker, prepare.pull_images, database.restore_snapshot, database.init_schema, database.start_db,

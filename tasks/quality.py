@@ -1,9 +1,10 @@
-"""The project's own tests: lint, types, unit tests and the scenarios of features/, as CI runs them."""
+"""The project's own checks: lint, types, layers, unit tests and the scenarios of features/, as CI runs them."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from invoke import Context, Exit, task
@@ -25,6 +26,15 @@ NEEDED = {
     "chromium": "chromium",
 }
 UI = PROJECT / "ui"
+LINT = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("mypy",),
+    ("mypy", "--explicit-package-bases", "tasks"),
+    ("lint-imports", "--no-logo", "--no-cache"),
+)
+PYTEST = ("pytest", "-n", WORKERS, "--dist", "loadfile")
+UNIT = ("tests", "--ignore=tests/acceptance", "--ignore=tests/ui", "--ignore=tests/ui_backend", "--ignore=tests/stack")
 
 
 @task(help={"long": "the long form of slow trials", "only": "only these tests (a path, or several with commas)"})
@@ -32,17 +42,27 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
     """Lint, types and all tests of this project."""
     install_needed()
     check_ui()
-    steps = [
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        ["mypy", "--explicit-package-bases", "tasks"],
-    ]
     paths = only.split(",") if only else []
-    steps.append(["pytest", "-n", WORKERS, "--dist", "loadfile", *(["--long"] if long else []), *paths])
-    for module, *arguments in steps:
-        print(f"$ {module} {' '.join(arguments)}", flush=True)
-        command = [sys.executable, "-m", module, *arguments]
+    run_steps([*LINT, [*PYTEST, *(["--long"] if long else []), *paths]])
+
+
+@task
+def lint(c: Context) -> None:
+    """Style, types and layers of the Python sources, in seconds."""
+    run_steps(LINT)
+
+
+@task
+def unit(c: Context) -> None:
+    """The tests that need no Debian package, no Node, no browser."""
+    run_steps([[*PYTEST, *UNIT]])
+
+
+def run_steps(steps: Sequence[Sequence[str]]) -> None:
+    """Run each program of this environment in turn; raises Exit with the status of the first that fails."""
+    for program, *arguments in steps:
+        print(f"$ {program} {' '.join(arguments)}", flush=True)
+        command = [str(Path(sys.executable).with_name(program)), *arguments]
         done = subprocess.run(command, cwd=PROJECT, umask=shell_umask(), check=False)
         if done.returncode != 0:
             raise Exit(code=done.returncode)

@@ -11,47 +11,13 @@ from typing import TextIO
 
 from metaflow_anywhere.errors import AnywhereError, Overtaken
 from metaflow_anywhere.graph.model import Graph
+from metaflow_anywhere.graph.plain import MARKS, PlainDisplay
 from metaflow_anywhere.graph.stage import Finding, Outcome, State, Verdict
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.terminal import styled
 
-MARKS = {
-    State.DONE: ("✓", "green"),
-    State.ALREADY: ("=", "green"),
-    State.NOT_NEEDED: ("-", "dim"),
-    State.FAILED: ("✗", "bold red"),
-    State.BLOCKED: ("·", "yellow"),
-    State.INTERRUPTED: ("!", "yellow"),
-}
 UNWATCHED_VARIABLES = ("JPY_PARENT_PID", "COLAB_RELEASE_TAG", "CI")  # Jupyter kernels, Colab, CI
 STATE_WIDTH = max(len(state.value) for state in State)
-
-
-class PlainDisplay:
-    """A line when a stage says something; for notebooks, pipes and CI."""
-
-    live = False
-
-    def __init__(self, names: Sequence[str], paper: TextIO) -> None:
-        self.names, self.paper = list(names), paper
-        self.width = max((len(name) for name in names), default=0)
-        self.outcomes: dict[str, Outcome] = {}
-        self.remarks: list[tuple[str, str]] = []
-
-    def started(self, name: str) -> None:
-        """Nothing: most stages end at once, and a line for each would be noise."""
-
-    def said(self, name: str, text: str) -> None:
-        """Show what the stage says."""
-        print(f"  {name:<{self.width}}  {text}", file=self.paper, flush=True)
-
-    def told(self, name: str, text: str) -> None:
-        """Keep what has to be read, for after the summary."""
-        self.remarks.append((name, text))
-
-    def ended(self, outcome: Outcome) -> None:
-        """Keep the outcome for the summary."""
-        self.outcomes[outcome.name] = outcome
 
 
 def watched(stream: TextIO, environ: Mapping[str, str]) -> bool:

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from metaflow_anywhere.graph.display import MARKS, PlainDisplay
+from metaflow_anywhere.graph.plain import MARKS, PlainDisplay
 from metaflow_anywhere.graph.stage import Outcome, State
 
 REFRESHES_PER_SECOND = 12

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.graph.display import PlainDisplay, closing, print_error, watched
+from metaflow_anywhere.graph.display import closing, print_error, watched
 from metaflow_anywhere.graph.live import LiveDisplay
+from metaflow_anywhere.graph.plain import PlainDisplay
 from metaflow_anywhere.graph.stage import Outcome, State
 
 OUTCOMES = [

@@ -11,7 +11,8 @@ import pytest
 
 from metaflow_anywhere.errors import AnywhereError, Overtaken
 from metaflow_anywhere.graph import Progress, Stopped
-from metaflow_anywhere.graph.display import PlainDisplay, closing
+from metaflow_anywhere.graph.display import closing
+from metaflow_anywhere.graph.plain import PlainDisplay
 from metaflow_anywhere.graph.stage import Outcome, State
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack import Stack, watchdog
