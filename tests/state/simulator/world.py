@@ -26,7 +26,7 @@ from metaflow_anywhere.state.restore import Wanted
 from metaflow_anywhere.state.retention import Retention
 from metaflow_anywhere.state.shipping import Shipper
 from metaflow_anywhere.state.signs import gather, shipped_end
-from metaflow_anywhere.state.verdict import Choice, Kind, Memory
+from metaflow_anywhere.state.verdict import Choice, Kind, Memory, stand
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 from tests.state.simulator.model import (
     SEGMENTS,
@@ -103,7 +103,7 @@ class World:
         catalogue = Catalogue(drive)
         lacks = self._lacks_its_mirror(machine) and choice is None
         seen = gather(catalogue, machine.data, memory=machine.memory, end=end, commits=count)
-        found = restoring.stand(seen, choice)
+        found = stand(seen, choice)
         if found.refusal:
             raise found.refusal
         if found.kind is Kind.FRESH or (found.kind is Kind.CURRENT and database is None):
