@@ -5,7 +5,8 @@ Nothing in the database says so: it follows from what the tasks of its last step
 run's last sign of life. Beyond the rules of an official service:
 
 * The last step of a run is the one its graph names, ``end`` or not.
-* A run whose task has failed, and that has nothing left running, is failed: not only after six minutes of silence.
+* A run whose task has failed, and that has nothing left running, is failed as soon as it stops beating: not only after
+  six minutes of silence. (While it beats its client is there, and may be about to try again.)
 * A run that fell silent ended with the newest thing that is known of it: heartbeats are in whole seconds, rounded down.
 * No duration is negative, whatever the clocks of two machines say.
 """
@@ -18,7 +19,10 @@ STATUSES = frozenset({"running", "completed", "failed"})
 INACTIVE_SECONDS = 360  # a run without a sign of life for longer is taken for dead (RUN_INACTIVE_CUTOFF_TIME)
 OLD_MILLISECONDS = 86_400_000  # one that never gave any stops counting its duration (OLD_RUN_FAILURE_CUTOFF_TIME)
 TASK_SECONDS = 60  # a task without a sign of life for longer is taken for dead (HEARTBEAT_THRESHOLD)
-RETRY_SECONDS = 3  # a failed attempt may be followed by another: a client's new process has registered it by then
+RETRY_SECONDS = (
+    3  # a failed attempt may be followed by another: a client's new process has mostly registered it by then
+)
+OVERDUE_SECONDS = 20  # a client that is there beats every ten seconds; two beats in a row are not late
 NOW_SECONDS = "extract(epoch FROM statement_timestamp())"
 NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
 
@@ -73,8 +77,8 @@ class RunStatus:
             ) AS mishap ON true
             CROSS JOIN LATERAL (
                 SELECT CASE WHEN {unknown} AND {self.run}.run_id IS NULL AND {self._beating}
-                        AND (mishap.ts_epoch < {NOW_MS} - {RETRY_SECONDS * 1000}
-                            OR {NOW_SECONDS} - {beat} > {self.task_seconds})
+                        AND {NOW_SECONDS} - {beat} > CASE WHEN mishap.ts_epoch IS NULL THEN {self.task_seconds}
+                            ELSE {min(OVERDUE_SECONDS, self.task_seconds)} END
                     THEN NOT EXISTS ({self._tasks("alive")}) AND EXISTS ({self._tasks("failed")}) END AS yes
                 OFFSET 0  -- computed once, though it is used thrice
             ) AS broken

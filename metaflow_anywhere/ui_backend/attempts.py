@@ -15,6 +15,7 @@ from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, RUN_TAGS, TASK_ID, 
 
 # An artifact's sha is that of its pickle, so the two outcomes that `_task_ok` can have are known without reading it.
 FIRST_BEATS_MS = 10_000
+REGISTERING_MS = 1000
 SHA_OF_TRUE = "868436778cb011a1c6230bc12534683ab0b7f1c3"  # sha1 of pickle.dumps(True, protocol=4)
 SHA_OF_FALSE = "2473d4676d5b2aba674167293142f8031ada401b"
 
@@ -74,7 +75,11 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
     """Attempts of the tasks of a run that meet ``condition`` (a constant)."""
     began = "coalesce(a.started_at, r.ts_epoch)"
     beat = "r.last_heartbeat_ts * 1000"
-    silent = f"abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds}"
+    # A task is registered, which counts as a beat, before its process starts. That may take minutes (many at once, big
+    # libraries on a slow disk), and as long as the run's client is heard of nothing says that it went wrong.
+    unbegun = f"a.started_at IS NULL AND coalesce({beat} <= r.ts_epoch + {REGISTERING_MS}, true)"
+    starting = f"{unbegun} AND (SELECT last_heartbeat_ts FROM run) >= {NOW_SECONDS} - {cutoffs.task_seconds}"
+    silent = f"(abs({NOW_SECONDS} - r.last_heartbeat_ts) > {cutoffs.task_seconds} AND ({starting}) IS NOT TRUE)"
     # Beyond the wire contract: an outcome that `_task_ok` tells is used, and "unknown" is left for what nobody knows.
     status = f"""CASE
         WHEN a.attempt_ok THEN 'completed' WHEN NOT a.attempt_ok THEN 'failed'
@@ -83,7 +88,7 @@ def tasks(cutoffs: Cutoffs, condition: str = "true") -> Table:
         WHEN a.next_at IS NOT NULL THEN 'failed'
         WHEN {silent} THEN 'failed'
         WHEN r.last_heartbeat_ts IS NULL AND abs({NOW_MS} - {began}) > {cutoffs.old_milliseconds} THEN 'failed'
-        WHEN r.last_heartbeat_ts IS NULL AND a.started_at IS NULL THEN 'pending'
+        WHEN {unbegun} THEN 'pending'
         ELSE 'running' END"""
     # Heartbeats are in whole seconds, rounded down, and the second comes after ten: until then the last thing that the
     # task said is better known.

@@ -19,7 +19,7 @@ from metaflow_anywhere.database.pool import Pool
 from metaflow_anywhere.ui_backend.asked import Asked, Order
 
 RUN = """run AS (
-    SELECT run_number, run_id, tags, system_tags FROM runs_v3
+    SELECT run_number, run_id, tags, system_tags, last_heartbeat_ts FROM runs_v3
     WHERE flow_id = %(flow)s AND run_number = coalesce(%(run_number)s::bigint,
         (SELECT run_number FROM runs_v3 WHERE flow_id = %(flow)s AND run_id = %(run_id)s))
 )"""

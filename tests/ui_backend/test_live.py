@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from metaflow_anywhere.database.feed import PUBLISHER, PUBLISHES
+from metaflow_anywhere.database.run_status import OVERDUE_SECONDS
 from metaflow_anywhere.ui_backend.live.publishers import LOOK_SECONDS
 from tests.service.running import RunningService, service_environment
 from tests.ui_backend.running import Browser, RunningUI
@@ -119,7 +120,9 @@ def test_what_happens_to_a_run_is_told_as_it_happens(own_ui: RunningUI, writer: 
     asyncio.run(scenario())
 
 
-def test_a_failed_step_that_leaves_nothing_running_fails_the_run_in_seconds(own_ui: RunningUI, writer: Writer) -> None:
+def test_a_failed_step_that_leaves_nothing_running_fails_the_run_when_its_client_is_gone(
+    own_ui: RunningUI, writer: Writer, table: psycopg.Connection
+) -> None:
     async def scenario() -> None:
         run = writer.run()
         async with Browser(own_ui.url) as browser:
@@ -127,6 +130,10 @@ def test_a_failed_step_that_leaves_nothing_running_fails_the_run_in_seconds(own_
             task = writer.task(run, "start")
             writer.metadata(run, "start", task, "attempt", "0")
             writer.metadata(run, "start", task, "attempt_ok", "False")
+            table.execute(
+                "UPDATE runs_v3 SET last_heartbeat_ts = last_heartbeat_ts - %s WHERE run_number = %s",
+                (OVERDUE_SECONDS, run),
+            )
             told = await browser.until(is_event("UPDATE", "run", status="failed"))
             assert told["data"]["finished_at"] is not None
 

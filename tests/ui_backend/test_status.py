@@ -213,18 +213,23 @@ def broken(case: Case, *, failed_at: float = 10) -> int:
     return task
 
 
-def test_a_failed_step_that_leaves_nothing_running_fails_the_run_at_once(case: Case) -> None:
+@pytest.mark.parametrize("case", [{"beat": 22}], indirect=True)
+def test_a_failed_step_that_leaves_nothing_running_fails_the_run_once_its_client_is_gone(case: Case) -> None:
     broken(case)
     run = case.run()
     assert run["status"] == "failed"
     assert run["finished_at"] is not None
 
 
-def test_a_failed_attempt_may_be_followed_by_another(case: Case) -> None:
-    broken(case, failed_at=1)
+@pytest.mark.parametrize("failed_at", [1, 4, 30, 80])
+@pytest.mark.parametrize("case", [{"beat": 1}, {"beat": 15}], indirect=True)
+def test_a_run_whose_client_beats_may_be_about_to_try_again(case: Case, failed_at: float) -> None:
+    """What imports large libraries needs long until it says that it has begun."""
+    broken(case, failed_at=failed_at)
     assert case.run()["status"] == "running"
 
 
+@pytest.mark.parametrize("case", [{"beat": 22}], indirect=True)
 def test_a_retry_or_a_sibling_at_work_keeps_the_run_running(case: Case) -> None:
     task = broken(case)
     case.say("start", task, "attempt", "1", at=5, attempt=1)
@@ -236,7 +241,19 @@ def test_a_retry_or_a_sibling_at_work_keeps_the_run_running(case: Case) -> None:
     assert case.run()["status"] == "running"
 
 
-@pytest.mark.parametrize("case", [{"name": "argo-1"}], indirect=True)
+@pytest.mark.parametrize(
+    ("case", "status"), [({"beat": 3, "at": 300}, "pending"), ({"beat": 90, "at": 300}, "failed")], indirect=["case"]
+)
+@pytest.mark.parametrize("silent", [62, 200])
+def test_a_task_that_is_slow_to_start_has_not_failed_while_its_run_beats(
+    case: Case, silent: float, status: str
+) -> None:
+    case.task("work", at=silent, beat=silent)
+    attempt = case.attempts()[0]
+    assert (attempt["status"], attempt["finished_at"] is None) == (status, status == "pending")
+
+
+@pytest.mark.parametrize("case", [{"name": "argo-1", "beat": 22}], indirect=True)
 def test_a_schedulers_run_is_given_its_time(case: Case) -> None:
     broken(case)
     assert case.run()["status"] == "running"

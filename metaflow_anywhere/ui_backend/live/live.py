@@ -18,7 +18,7 @@ from aiohttp import web
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.feed import METADATA_FIELDS, Change
 from metaflow_anywhere.database.pool import Pool, Unavailable
-from metaflow_anywhere.database.run_status import RETRY_SECONDS
+from metaflow_anywhere.database.run_status import OVERDUE_SECONDS
 from metaflow_anywhere.ui_backend.graph import Graphs
 from metaflow_anywhere.ui_backend.live import listener, publishers, socket
 from metaflow_anywhere.ui_backend.live.events import UPDATE, Pending, Reader, Run, run_base
@@ -34,7 +34,7 @@ CATCH_UP_ROWS = 20_000  # of each table
 CATCH_UP_PAUSE_SECONDS = 1.0  # between two readings, whoever asks for them how often
 LATER = (Unavailable, psycopg.OperationalError, psycopg.InterfaceError)  # these pass, others do not
 GATHERING_SECONDS = 0.1  # a browser that returns sends its subscriptions one after the other
-LATE_SECONDS = RETRY_SECONDS + 0.3  # after a failure: then nothing was tried again, and the run has failed too
+LATE_SECONDS = OVERDUE_SECONDS + 2  # after a failure: if its client has gone since, the run has failed too
 
 # What was written since a moment, of the flows that are watched, in the words of the change feed; and the runs that may
 # have failed since then because nothing was heard of them.

@@ -11,3 +11,4 @@ export { VirtualList, visibleRows } from "./VirtualList";
 export { useNarrow } from "./useNarrow";
 export { SettlingContext, useSettled, useSettling } from "./settling";
 export { Value } from "./Value";
+export { foreachText } from "./foreach";

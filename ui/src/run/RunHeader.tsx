@@ -1,6 +1,7 @@
 /** What a run is: status, times, who, tags, parameters, and what it ran with. */
 
 import { useComputed } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
 
 import { fetchParameters, filterValue, fetchRunMetadata, useLoad, type Parameters, type UIMetadata, type UIRun, type UIStep } from "../api";
 import { CopyButton, Duration, Skeleton, Status, Time, Value } from "../parts";
@@ -10,11 +11,12 @@ import { TagEditor } from "./TagEditor";
 import { environment, shortValue } from "./values";
 
 const PARAMETERS_SHOWN = 6;
+const ORIGIN_STEPS = 5;
 
 export function RunHeader({ flow, id, data }: { flow: string; id: string; data: RunData }) {
   const run = data.run.value;
   const first = useComputed(() => firstStep(data.steps.value.values())).value;
-  const began = useComputed(() => data.tasks.value.size > 0).value;
+  const steps = useComputed(() => data.steps.value.size).value;
   return (
     <header class="run-header">
       <div class="run-title">
@@ -27,7 +29,7 @@ export function RunHeader({ flow, id, data }: { flow: string; id: string; data: 
         </h1>
         <CopyButton text={`${flow}/${id}`} label="Copy the run's path" small />
       </div>
-      {run ? <Facts run={run} began={began} /> : <Skeleton height={24} />}
+      {run ? <Facts run={run} steps={steps} /> : <Skeleton height={24} />}
       {run ? (
         <TagEditor run={run} onChange={(tags) => (data.run.value = { ...run, tags })} />
       ) : (
@@ -44,20 +46,26 @@ function firstStep(steps: Iterable<UIStep>): string | undefined {
   return own.sort((one, other) => one.ts_epoch - other.ts_epoch)[0]?.step_name;
 }
 
-/** The run that this one resumes; its first tasks tell. */
-function useOrigin(run: UIRun, began: boolean): string | undefined {
-  const query = { field_name: "origin-run-id", _limit: 1, _order: "-id" };
-  const found = useLoad(began ? `origin ${run.flow_id}/${run.run}` : null, (signal) =>
-    fetchRunMetadata(run.flow_id, run.run, query, signal),
+/** The run that this one resumes. Its first tasks tell, some time after they are there: looked for with each of the first
+ *  steps, until it is known. */
+function useOrigin(run: UIRun, steps: number): string | undefined {
+  const name = `${run.flow_id}/${run.run}`;
+  const [known, setKnown] = useState<{ name: string; origin: string }>();
+  const origin = known?.name === name ? known.origin : undefined;
+  const looks = steps > 0 && origin === undefined;
+  const found = useLoad(looks ? `origin ${name} ${Math.min(steps, ORIGIN_STEPS)} ${run.status}` : null, (signal) =>
+    fetchRunMetadata(run.flow_id, run.run, { field_name: "origin-run-id", _limit: 1, _order: "-id" }, signal),
   );
   const value = found.data?.rows[0]?.value;
-  return value && value !== "None" ? value : undefined;
+  useEffect(() => {
+    if (value && value !== "None") setKnown({ name, origin: value });
+  }, [name, value]);
+  return origin;
 }
 
-/** `began`: it has tasks. */
-function Facts({ run, began }: { run: UIRun; began: boolean }) {
+function Facts({ run, steps }: { run: UIRun; steps: number }) {
   const running = run.status === "running";
-  const origin = useOrigin(run, began);
+  const origin = useOrigin(run, steps);
   return (
     <dl class="facts">
       <div>

@@ -4,13 +4,11 @@
 import { signal } from "@preact/signals";
 
 import { everyPage, runPath, type UIArtifact, type UIMetadata } from "../api";
+import { foreachText } from "../parts";
 import type { RunFacts } from "../timeline/after";
 
 const NONE: RunFacts = { foreach: new Map(), caught: new Set(), carded: new Map() };
 const PAGE_ROWS = 1000;
-
-/** `{countries=de,years=2020}`, as the client writes it, without its braces. */
-export const foreachText = (stack: string): string => stack.replace(/^\{|\}$/g, "");
 
 export class FactsOfRun {
   readonly now = signal<RunFacts>(NONE);

@@ -9,6 +9,7 @@ import {
   CopyButton,
   Duration,
   Failure,
+  foreachText,
   Icon,
   SettlingContext,
   Skeleton,
@@ -242,9 +243,10 @@ function foreachIndex(task: UITask): string | null {
   return /\[([^\]]*)\]$/.exec(task.foreach_label ?? "")?.[1] ?? null;
 }
 
-/** `items=3` for each level, as the client wrote it. */
+/** `items=3` for each level. */
 function foreachStack(facts: readonly UIMetadata[]): string | undefined {
-  return facts.find((row) => row.field_name === "foreach-stack")?.value.replace(/^\{|\}$/g, "");
+  const stack = facts.find((row) => row.field_name === "foreach-stack")?.value;
+  return stack === undefined ? undefined : foreachText(stack);
 }
 
 function Attempts({ attempts, shown }: { attempts: readonly UITask[]; shown: number }) {
