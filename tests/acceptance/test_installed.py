@@ -20,6 +20,12 @@ from tests.acceptance.test_places import prefix_for_user
 scenarios("installed.feature")
 
 UV = Path(sys.executable).with_name("uv")
+# The machine's own certificates and package index, as pip is told them.
+FOR_UV = {
+    **os.environ,
+    **{"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"},
+    **({"UV_DEFAULT_INDEX": os.environ["PIP_INDEX_URL"]} if "PIP_INDEX_URL" in os.environ else {}),
+}
 TASKS = """
 from invoke import Collection
 from metaflow_anywhere.command import namespace
@@ -43,12 +49,14 @@ def installed() -> Iterator[Installed]:
         folder = Path(name)
         folder.chmod(0o755)
         build = [UV, "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", folder, PROJECT]
-        subprocess.run(build, check=True, umask=0o022)
+        subprocess.run(build, check=True, umask=0o022, env=FOR_UV)
         (wheel,) = folder.glob("*.whl")
         environment = folder / "environment"
-        subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, environment], check=True, umask=0o022)
+        subprocess.run(
+            [UV, "venv", "--quiet", "--python", sys.executable, environment], check=True, umask=0o022, env=FOR_UV
+        )
         install = [UV, "pip", "install", "--quiet", "--link-mode=copy", "--python", environment / "bin" / "python"]
-        subprocess.run([*install, wheel], check=True, umask=0o022)
+        subprocess.run([*install, wheel], check=True, umask=0o022, env=FOR_UV)
         yield Installed(wheel, environment)
 
 
@@ -82,7 +90,7 @@ def tasks_of_their_own(place: Place) -> None:
 @when(parsers.parse('uvx runs "{command}" from the wheel'))
 def a_runner_runs(place: Place, installed: Installed, command: str) -> None:
     place.prefix = ()  # its cache, from which everything comes, belongs to whoever runs the tests
-    place.variables = {**place.variables, **os.environ, "MF_ROOT": str(place.root), "MF_PORT": place.port}
+    place.variables = {**place.variables, **FOR_UV, "MF_ROOT": str(place.root), "MF_PORT": place.port}
     place.run(str(UV), "tool", "run", "--python", sys.executable, "--from", str(installed.wheel), *words(command))
 
 
