@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 OWN_NAME = "metaflow-anywhere"  # of the distribution and of its command, as runners know it
 UVX, PIPX = ("uvx", "--from"), ("pipx run", "--spec")  # and the option that names what is to be installed
 # Folders of environments that a runner made for one call; what is on PATH then is not when the next line is typed.
-RUNNERS = {"uv/archive-v": UVX, "uv/environments-v": UVX, "pipx/.cache/": PIPX, ".cache/pipx/": PIPX}
+RUNNERS = {"/archive-v": UVX, "/environments-v": UVX, "pipx/.cache/": PIPX, ".cache/pipx/": PIPX}
 
 
 @dataclass
