@@ -25,6 +25,7 @@ from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.later import psutil
 from metaflow_anywhere.settings import Settings
+from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.supervisor_file import (
     FINGERPRINT_VARIABLE,
     FOLDER,
@@ -212,9 +213,14 @@ class Supervisor:
         with contextlib.suppress(xmlrpc.client.Fault):  # it does not run
             self._call("signalProcess", name, signal_name)
 
-    def shut_down(self, progress: Progress) -> None:
-        """End the supervisor and everything it runs, and wait for it; safe if there is none."""
+    def shut_down(self, progress: Progress, *, for_good: bool = False) -> None:
+        """End the supervisor and everything it runs, and wait for it; safe if there is none.
+
+        ``for_good``: whoever has begun by now shall start nothing more (see ``overtaking``).
+        """
         with self._lock():
+            if for_good:
+                note_taken_down(self.folder)
             self._shut_down(progress)
             self.configuration.unlink(missing_ok=True)
 

@@ -184,5 +184,5 @@ class StartDatabase(ProgramStage):
         try:
             flushed = flush_mirror(self.stack)
         finally:
-            self.stack.supervisor.shut_down(progress)
+            self.stack.supervisor.shut_down(progress, for_good=True)
         return f"stopped{flushed}" if stopped or stray else None
