@@ -17,6 +17,17 @@ Feature: A stack is brought to another release while flows run
     Then it succeeds
     And it does not print "another release"
 
+  Scenario: A release in another folder takes over from one that is removed then
+    Given a stack of a release of its own
+    And a flow called Kept with a run
+    When the next release is in another folder
+    And I run "invoke up" while a client asks all the time
+    Then it succeeds
+    And no answer failed
+    When the folder of the release before is removed, and service and proxy are killed
+    Then both come back
+    And the run of Kept is still there
+
   Scenario: A release that does not come up leaves the one before serving
     Given a stack of a release of its own
     And a flow called Kept with a run

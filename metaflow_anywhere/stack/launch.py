@@ -4,12 +4,15 @@ So no command line, environment or path ever passes through the language of supe
 run as a script by an isolated interpreter: it must import nothing but the standard library.
 """
 
+import contextlib
 import json
 import os
 import resource
+import signal
 import sys
 
 PRIVATE_UMASK = 0o077
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 MOST_FILES = 65536  # more than any of ours will open; without a limit, some programs look at each possible number
 
 
@@ -17,6 +20,8 @@ def main(arguments: list[str]) -> None:
     """Raise the limit of open files, take the environment and folder that FILE names, and replace this process."""
     with open(arguments[0], encoding="ascii") as file:  # noqa: PTH123  # pathlib costs ten milliseconds
         told = json.load(file)
+    if told.get("ends_with_starter"):
+        end_with_starter()
     raise_limit_of_files()
     os.umask(PRIVATE_UMASK)
     os.chdir(_bytes(told["directory"]))
@@ -26,6 +31,14 @@ def main(arguments: list[str]) -> None:
         os.execve(command[0], command, environment)  # noqa: S606  # no shell is wanted
     except OSError as error:
         sys.exit(f"cannot run {os.fsdecode(command[0])}: {error.strerror}")
+
+
+def end_with_starter() -> None:
+    """Have the system end this process, whatever it becomes, when whoever started it is gone; Linux only."""
+    import ctypes  # noqa: PLC0415
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def raise_limit_of_files() -> None:

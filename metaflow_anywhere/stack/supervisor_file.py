@@ -58,10 +58,14 @@ class Program:
 
     @property
     def mark(self) -> str:
-        """Stands for all that the program is told, but not for the shell it is told from."""
+        """Stands for all that the program is told, but not for the shell it is told from.
+
+        Where this installation is counts: the one that was here before may be removed, and then nothing could be
+        started again.
+        """
         told = [
-            [*self.command], sorted(self.environment.items()), self.fingerprint, self.stop_signal, self.stop_seconds,
-            self.ends_after, str(self.directory), self.autostart,
+            launch.__file__, [*self.command], sorted(self.environment.items()), self.fingerprint, self.stop_signal,
+            self.stop_seconds, self.ends_after, str(self.directory), self.autostart,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 

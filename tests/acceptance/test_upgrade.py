@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +16,7 @@ import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from tests.acceptance.conftest import everything_is_mirrored
-from tests.acceptance.place import Place
+from tests.acceptance.place import Place, eventually
 
 scenarios("upgrade.feature")
 
@@ -65,6 +68,34 @@ def append(path: Path, text: str) -> None:
 @when("its code is changed")
 def its_code_is_changed(place: Place) -> None:
     append(place.project / "metaflow_anywhere" / "service" / "routes.py", "\nCHANGED = True\n")
+
+
+@when("the next release is in another folder")
+def the_next_release_is_elsewhere(place: Place) -> None:
+    place.notes["before"] = place.project
+    next_one = place.project.with_name("next project")
+    shutil.copytree(place.project, next_one)
+    place.project, place.variables["PYTHONPATH"] = next_one, str(next_one)
+
+
+@when("the folder of the release before is removed, and service and proxy are killed", target_fixture="killed")
+def the_old_folder_is_removed(place: Place) -> dict[str, int | None]:
+    shutil.rmtree(place.notes["before"])
+    killed = {name: place.supervised(name) for name in ("service", "proxy")}
+    for pid in killed.values():
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    return killed
+
+
+@then("both come back")
+def both_come_back(place: Place, killed: dict[str, int | None]) -> None:
+    def back() -> bool:
+        return all(place.supervised(name) not in (None, pid) for name, pid in killed.items())
+
+    eventually(back, "another process of each")
+    healthy = place.ask("invoke", "status", "--wait")
+    assert healthy.status == 0, healthy.printed
 
 
 @when("its code is broken")

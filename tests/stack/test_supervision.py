@@ -40,7 +40,7 @@ def running_pid(supervisor: Supervisor, other_than: int | None = None) -> int:
             raise NotYet(f"it is {info}")
         return int(info.pid or 0)
 
-    return wait_until(question, what="the program", seconds=10, progress=QUIET)
+    return wait_until(question, what="the program", seconds=60, progress=QUIET)
 
 
 def lives(pid: int) -> bool:

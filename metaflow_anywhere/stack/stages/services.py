@@ -86,6 +86,13 @@ class StartProxy(ProgramStage):
         if info is None or not info.running or not listens(info.pid, settings.port):
             require_free(settings.port, "proxy, setting port", settings.origins["port"])
 
+    def work(self, progress: Progress) -> str:
+        """As of every program; who asks meanwhile is answered by a proxy in between."""
+        from metaflow_anywhere.stack.stages.handover import one_in_between
+
+        with one_in_between(self.stack, progress):
+            return super().work(progress)
+
     def prepare(self, progress: Progress) -> None:
         """Write the configuration; make sure that the port is nobody else's."""
         self.foresee()
