@@ -10,4 +10,5 @@ JSON_TYPES = r"(?i)[ \t]*(application/([a-z0-9.+_-]+[+])?json[ \t]*(;[^,]*)?)?"
 FOREIGN = "a page of another site asks; only this stack's own pages may"
 NOT_JSON = "the body must be JSON: send Content-Type: application/json, or none"
 OWN_SITES = ("same-origin", "none")  # of Sec-Fetch-Site; none: typed in by a person
+UNREAD = "X-Request-Unread"  # by which a program tells the proxy that its answer is the last on its connection
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}  # of every answer, refusals among them

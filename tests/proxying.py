@@ -21,6 +21,11 @@ from tests.ui_backend.running import RunningUI
 SECONDS = 60.0
 
 
+def body_limit(seconds: float) -> str:
+    """What a service runs first for which a body may take no longer."""
+    return f"from metaflow_anywhere.http import deadlines; deadlines.BODY_SECONDS = {seconds}"
+
+
 @dataclass(frozen=True)
 class Front:
     """The proxy at ``port``, and the two programs behind it with their sockets."""
@@ -58,8 +63,8 @@ class Front:
 
 
 @contextlib.contextmanager
-def front(folder: Path, database: str) -> Iterator[Front]:
-    """All three, as many files as they may have open, with a datastore that is empty."""
+def front(folder: Path, database: str, first: str = "") -> Iterator[Front]:
+    """All three, as many files as they may have open, with a datastore that is empty; ``first`` as RunningService's."""
     raise_limit_of_files()
     port = free_port()
     environment = {
@@ -71,7 +76,7 @@ def front(folder: Path, database: str) -> Iterator[Front]:
         "UI_ENABLED": "0",
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
-        service = RunningService(folder, environment)
+        service = RunningService(folder, environment, first=first)
         stack.callback(service.stop)
         ui = RunningUI(folder / "ui", {**environment, **told})
         stack.callback(ui.stop)

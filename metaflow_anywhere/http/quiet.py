@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from metaflow_anywhere.admission import HEADERS
+from metaflow_anywhere.http.doors import end_connection
 
 _answer = web.RequestHandler.handle_error
 
@@ -26,6 +27,7 @@ def quieten() -> None:
 def _answer_with_headers(handler: web.RequestHandler, *told: Any, **named: Any) -> web.StreamResponse:
     response = _answer(handler, *told, **named)
     response.headers.update(HEADERS)
+    end_connection(response)
     return response
 
 

@@ -20,8 +20,8 @@ from metaflow_anywhere.admission import HEADERS
 from metaflow_anywhere.database.cutoffs import Cutoffs
 from metaflow_anywhere.database.pool import Pool, Unavailable
 from metaflow_anywhere.database.publisher import Publisher
-from metaflow_anywhere.http import AccessLog, Door, close_early
-from metaflow_anywhere.http.deadlines import BODY_SECONDS, BodyTooSlow, whole_body
+from metaflow_anywhere.http import AccessLog, Door, close_early, end_connection
+from metaflow_anywhere.http.deadlines import BodyTooSlow, limit_text, whole_body
 from metaflow_anywhere.http.peers import client
 from metaflow_anywhere.service.admin import VERSION
 from metaflow_anywhere.service.messages import Call, Refusal, Reply, bad_request, database_refusal, encoded
@@ -109,8 +109,8 @@ class Server:
         except web.HTTPRequestEntityTooLarge:
             reply = _refused(Refusal(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes"))
         except BodyTooSlow:
-            response = _response(_refused(Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")), {})
-            response.force_close()
+            response = _response(_refused(Refusal(408, limit_text())), {})
+            end_connection(response)
             return response
         except (web.RequestPayloadError, ConnectionError):
             reply = _refused(bad_request("the body did not arrive whole"))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from metaflow_anywhere.database.pool import Pool
-from metaflow_anywhere.http import AccessLog, Door, close_early, serve_until_stopped
+from metaflow_anywhere.http import AccessLog, Door, close_early, close_stream_early, serve_until_stopped
 from metaflow_anywhere.ui_backend import autocomplete, extras, logs, mirror, page, postprocess, resources
 from metaflow_anywhere.ui_backend.building import BUILT, is_current
 from metaflow_anywhere.ui_backend.cards import Cards, card_policy
@@ -83,6 +83,7 @@ def _with_headers(origins: tuple[str, ...]) -> Callable[[web.Request, web.Stream
         if len(origins) > 1:
             response.headers.add("Vary", "Origin")
         response.headers["X-Content-Type-Options"] = "nosniff"
+        close_stream_early(request, response)
         response.headers.setdefault("Cache-Control", "no-store")  # all but the page's own files is the user's
 
     return add

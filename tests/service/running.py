@@ -70,16 +70,20 @@ def service_environment(conninfo: str) -> dict[str, str]:
 
 
 class RunningService:
-    """``python -m metaflow_anywhere.service`` on a free port; `url`, `log` and `process` are its."""
+    """``python -m metaflow_anywhere.service`` on a free port; `url`, `log` and `process` are its.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], prefix: str = "") -> None:
+    ``first`` is Python that its process runs before it, for limits of time that no test can wait for.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], prefix: str = "", first: str = "") -> None:
         self.started_at = time.monotonic()
         number = len(list(folder.glob("service-*.out")))
         self._log, self._out = folder / f"service-{number}.err", folder / f"service-{number}.out"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MF_")}
+        program = f"{first}\nimport sys\nfrom metaflow_anywhere.service.__main__ import main\nsys.exit(main())"
         with self._log.open("wb") as errors, self._out.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "metaflow_anywhere.service", "--port", "0"],
+                [sys.executable, *(["-c", program] if first else ["-m", "metaflow_anywhere.service"]), "--port", "0"],
                 env={**inherited, **environment, "PATH_PREFIX": prefix},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

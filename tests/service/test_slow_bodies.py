@@ -13,12 +13,23 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession, web
 
-from metaflow_anywhere.http.deadlines import BODY_SECONDS, BodyTooSlow, whole_body
+from metaflow_anywhere.http.deadlines import BodyTooSlow, whole_body
+from tests.proxying import body_limit
 from tests.service.conftest import Made
-from tests.service.running import Client, service_environment
+from tests.service.running import Client, RunningService, service_environment
 from tests.ui_backend.running import RunningUI
 
+BODY_SECONDS = 3.0  # of the service in these tests
 UNFINISHED, LONG_UNFINISHED = 100, 900  # below the number of files that one program may have by default
+
+
+@pytest.fixture(scope="module")
+def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    running = RunningService(
+        tmp_path_factory.mktemp("service"), service_environment(database), first=body_limit(BODY_SECONDS)
+    )
+    yield running
+    running.stop()
 
 
 @pytest.fixture
