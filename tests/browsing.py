@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -104,7 +104,12 @@ def tab(browser: Browser, *, dark: bool = False, phone: bool = False, **more: An
     one = Tab(context, page)
     page.on("console", lambda message: one.faults.extend(_fault(message)))
     page.on("pageerror", lambda error: one.faults.append(f"uncaught: {error}"))
-    page.on("dialog", lambda dialog: (one.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def no_dialog(dialog: Dialog) -> None:
+        one.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("dialog", no_dialog)
     try:
         yield one
     finally:

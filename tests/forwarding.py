@@ -43,7 +43,7 @@ class Way:
                     if key.fileobj is listening:
                         self._accept(listening, selector)
                     elif key.fileobj in self.pairs:
-                        self._pass_on(key.fileobj, selector)  # type: ignore[arg-type]
+                        self._pass_on(key.fileobj, selector)
             for one in list(self.pairs):
                 self._close(one, selector)
 

@@ -111,9 +111,9 @@ def fill(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Flows with runs, as their client writes them."""
     tags = json.dumps(["nightly", "Grüße 'n' \"quotes\"\tand a tab"])
     system = json.dumps(["user:ada", "metaflow_version:2.15.1"])
-    for flow in range(FLOWS):
+    for number in range(FLOWS):
         connection.execute(
-            "INSERT INTO flows_v3 VALUES (%s, 'ada', 1700000000000, %s, %s)", [f"Official{flow}", "[]", system]
+            "INSERT INTO flows_v3 VALUES (%s, 'ada', 1700000000000, %s, %s)", [f"Official{number}", "[]", system]
         )
     for number in range(1, RUNS + 1):
         flow = f"Official{number % FLOWS}"

@@ -40,5 +40,5 @@ def test_an_import_against_the_layers_is_noticed(module: str, line: str, named: 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     """What the linter says of the package in ``folder``."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
-    command = [LINT, "--no-cache", "--no-logo"]
+    command = [str(LINT), "--no-cache", "--no-logo"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -48,16 +48,17 @@ def installed() -> Iterator[Installed]:
     with tempfile.TemporaryDirectory(prefix="mfa-wheel-", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        build = [UV, "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", folder, PROJECT]
-        subprocess.run(build, check=True, umask=0o022, env=FOR_UV)
+        uv("build", "--wheel", "--python", sys.executable, "--out-dir", folder, PROJECT)
         (wheel,) = folder.glob("*.whl")
         environment = folder / "environment"
-        subprocess.run(
-            [UV, "venv", "--quiet", "--python", sys.executable, environment], check=True, umask=0o022, env=FOR_UV
-        )
-        install = [UV, "pip", "install", "--quiet", "--link-mode=copy", "--python", environment / "bin" / "python"]
-        subprocess.run([*install, wheel], check=True, umask=0o022, env=FOR_UV)
+        uv("venv", "--python", sys.executable, environment)
+        uv("pip", "install", "--link-mode=copy", "--python", environment / "bin" / "python", wheel)
         yield Installed(wheel, environment)
+
+
+def uv(*words: str | Path) -> None:
+    """Run uv as one with the usual umask does."""
+    subprocess.run([UV, *words, "--quiet"], check=True, umask=0o022, env=FOR_UV)
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def prefix_for_user() -> tuple[str, ...]:
     closed = {str(folder) for path in needed if (folder := Account(USER_ID, USER_ID).closed_parent(Path(path)))}
     if not closed:
         return AS_USER
-    (folder,) = closed
-    below = [path for path in needed if path.startswith(f"{folder}/")]
-    return ("unshare", "--mount", "bash", "-ec", OPENED, "bash", folder, *below, "--", *AS_USER)
+    (above,) = closed
+    below = [path for path in needed if path.startswith(f"{above}/")]
+    return ("unshare", "--mount", "bash", "-ec", OPENED, "bash", above, *below, "--", *AS_USER)
 
 
 @pytest.fixture

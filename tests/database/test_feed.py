@@ -27,7 +27,7 @@ def heard(tables: psycopg.Connection, database: str) -> Heard:
             listener.execute(f"LISTEN {CHANNEL}")
             tables.execute(statement.encode())
             tables.execute(f"SELECT pg_notify('{CHANNEL}', 'end')")
-            payloads = []
+            payloads: list[str] = []
             for notification in listener.notifies(timeout=60):
                 if notification.payload == "end":
                     return [parse_payload(payload) for payload in payloads]

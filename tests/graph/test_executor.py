@@ -11,7 +11,7 @@ from invoke import Collection, Config, Context, Exit, task
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress, satisfied
 from metaflow_anywhere.graph.executor import GraphExecutor
-from metaflow_anywhere.graph.tasks import Goal, StageTask, goal, stage
+from metaflow_anywhere.graph.tasks import Goal, StageTask, goal, needs_of, stage
 from tests.graph.fakes import FakeStage
 
 
@@ -157,7 +157,7 @@ def test_ctrl_c_ends_with_status_130(world: World) -> None:
 
 def test_a_circle_among_tasks_is_refused(world: World) -> None:
     first, second = world.tasks[:2]
-    first.pre.append(second)
+    needs_of(first).append(second)
     with pytest.raises(Exit):
         world.execute("up")
 

@@ -38,6 +38,12 @@ class Zone(datetime.tzinfo):
     def __reduce__(self) -> Any:
         return Zone, ()
 
+    def dst(self, moment: object) -> None:
+        return None
+
+    def tzname(self, moment: object) -> None:
+        return None
+
     def utcoffset(self, moment: object) -> datetime.timedelta:
         return datetime.timedelta(hours=1)
 

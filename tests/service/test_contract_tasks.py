@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -207,7 +208,7 @@ def test_a_row_that_no_column_can_hold_is_refused_and_never_left_out_silently(
 
 @pytest.mark.parametrize("length", [256, 1024, 4096])
 def test_what_is_no_key_may_be_of_any_length(http: Client, made: Made, length: int) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "location": f":root:/{'x' * length}/.metaflow",
         "type": f"<class '{'y' * length}'>",
         "content_type": "z" * length,

@@ -95,7 +95,8 @@ def test_artifacts_of_the_wrong_type(http: Client, made: Made, row: object) -> N
 
 
 def test_names_of_the_wrong_type(http: Client, made: Made) -> None:
-    for name in ([], {}, True, 1.5, 7, "a\0", "\ud800"):
+    names: list[object] = [[], {}, True, 1.5, 7, "a\0", "\ud800"]
+    for name in names:
         refused(http.post(f"{made.flow}/run", {"run_number": name}))
         refused(http.post(f"{made.step}/task", {"task_id": name}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from metaflow_anywhere.state.ways import Log
 FIRST, SECOND, OTHER = IncarnationName(1, "a" * 8), IncarnationName(2, "b" * 8), IncarnationName(2, "c" * 8)
 
 
-def incarnation(name: IncarnationName, parent: IncarnationName | None = None, **more: object) -> Incarnation:
+def incarnation(name: IncarnationName, parent: IncarnationName | None = None, **more: Any) -> Incarnation:
     one = Incarnation(name, parent, 1, "7", Segments(1 << 20), 1 << 20, 180006, 0.0, "host")
     return replace(one, **{"lineage": ((parent, 5 << 20),) if parent else (), "seen": (), **more})
 

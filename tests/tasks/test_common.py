@@ -16,7 +16,7 @@ def context(folder: Path, project: str = "", given: str = "") -> Context:
     """A context as Invoke makes it for a project's folder, and a file given by ``invoke -f``."""
     (folder / "invoke.yaml").write_text(project)
     (folder / "given.yaml").write_text(given)
-    config = Config(project_location=str(folder), runtime_path=str(folder / "given.yaml"), lazy=True)
+    config = Config(project_location=folder, runtime_path=folder / "given.yaml", lazy=True)
     config.load_base_conf_files()
     config.load_project()
     config.load_runtime()

@@ -114,7 +114,7 @@ def test_controls_can_be_used(browser: Browser, world: World, pictures: Path, na
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 page.wait_for_timeout(SETTLING_MS)
                 faults = [f"{width} px, {scheme}: {fault}" for fault in page.evaluate(CHECK)]
                 if faults:

@@ -60,7 +60,8 @@ class Place:
         return {"flow_id": "Flow", "ds_type": "local", "sha": sha}
 
     def path(self, row: dict[str, Any]) -> Path:
-        return self.store / "Flow" / "data" / row["sha"][:2] / row["sha"]
+        sha = str(row["sha"])
+        return self.store / "Flow" / "data" / sha[:2] / sha
 
     def values(self, *rows: dict[str, Any], max_bytes: int = 16 * MEBIBYTE, again: bool = False) -> list[Value]:
         async def ask() -> list[Value]:

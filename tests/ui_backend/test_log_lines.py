@@ -143,7 +143,7 @@ def test_a_log_without_line_breaks_does_not_fill_memory() -> None:
         tracemalloc.stop()
         assert len(rows) == max(1, 100 * MEBIBYTE // every)
         assert most < 40 * MEBIBYTE
-        whole = log_lines.text_parts([io.BufferedReader(Endless(20 * MEBIBYTE, every))])  # type: ignore[list-item]
+        whole = log_lines.text_parts([io.BufferedReader(Endless(20 * MEBIBYTE, every))])
         assert sum(map(len, whole)) == 20 * MEBIBYTE
 
 

@@ -88,7 +88,7 @@ def test_what_happens_during_an_outage_is_told_after_it_though_nobody_else_watch
 def test_an_outage_longer_than_events_are_kept_is_read_from_the_database(
     forgetful_ui: RunningUI, writer: Writer, happening: Happening, path: str
 ) -> None:
-    expected = {"step_name": "end"} if path else {"status": "completed"}
+    expected: dict[str, object] = {"step_name": "end"} if path else {"status": "completed"}
 
     async def forgotten() -> None:
         await asyncio.sleep(SHORT_SECONDS)  # the time that events are kept is what is tried here

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -109,7 +110,7 @@ def cities(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.parametrize("city", CITIES)
 def test_a_foreach_item_is_found_whatever_is_in_it(own_ui: RunningUI, cities: str, city: str) -> None:
     path = f"/search{cities}?scope=FOREACH_VARIABLE"
-    quoted = requests.utils.quote(f'cities="{city}"')
+    quoted = quote(f'cities="{city}"')
     found = search(own_ui, f"{path}&key={quoted}")[-1]["matches"]
     assert [match["step_name"] for match in found] == ["city", "title", "title"]
 
@@ -127,7 +128,7 @@ def test_a_foreach_item_is_found_whatever_is_in_it(own_ui: RunningUI, cities: st
     ],
 )
 def test_every_place_in_a_foreach_is_found(own_ui: RunningUI, cities: str, key: str, count: int) -> None:
-    found = search(own_ui, f"/search{cities}?scope=FOREACH_VARIABLE&key={requests.utils.quote(key)}")[-1]["matches"]
+    found = search(own_ui, f"/search{cities}?scope=FOREACH_VARIABLE&key={quote(key)}")[-1]["matches"]
     assert len(found) == count
 
 

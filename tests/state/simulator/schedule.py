@@ -26,7 +26,7 @@ def run(seed: int, folder: Path, steps: int = 30) -> None:
     """One schedule. Raises Violation."""
     with patched(seed) as clock:
         world = World(seed, folder, clock)
-        restoring.rebuild = rebuild_for(world)  # type: ignore[assignment]
+        restoring.rebuild = rebuild_for(world)
         restoring.Server = lambda _: ModelServer(world.target.database)  # type: ignore[assignment, misc, return-value, arg-type]
         try:
             for _ in range(steps):
