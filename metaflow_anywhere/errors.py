@@ -36,8 +36,12 @@ class AnywhereError(Exception):
         return told
 
 
-class Overtaken(AnywhereError):
-    """Another command of the user's is why: told once for all that it stopped, and no log explains it."""
+class Explained(AnywhereError):
+    """Its words are all there is to know: what a program wrote to its log meanwhile has nothing to do with it."""
+
+
+class Overtaken(Explained):
+    """Another command of the user's is why: told once for all that it stopped."""
 
 
 def last_lines(path: Path, count: int = LAST_LINES) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
-from metaflow_anywhere.errors import AnywhereError, Overtaken
+from metaflow_anywhere.errors import AnywhereError, Explained
 from metaflow_anywhere.graph.model import Graph
 from metaflow_anywhere.graph.progress import Progress, Stopped
 from metaflow_anywhere.graph.stage import Finding, Outcome, Stage, State
@@ -149,7 +149,7 @@ class Run:
         if isinstance(result, Stopped):
             return Outcome(name, State.INTERRUPTED, "interrupted; what it had started by then goes on", seconds)
         if isinstance(result, AnywhereError):
-            if result.log is None and not isinstance(result, Overtaken):
+            if result.log is None and not isinstance(result, Explained):
                 result.log = self._log(name)
             return Outcome(name, State.FAILED, str(result).splitlines()[0], seconds, result)
         if isinstance(result, BaseException):

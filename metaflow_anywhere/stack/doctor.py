@@ -200,7 +200,8 @@ def _mirror(stack: Stack) -> Iterator[Finding]:
     if not stack.drive.root.is_dir():
         if stack.data_exists and read_life(stack.settings.pgdata_dir):
             text = f"{stack.drive.root} is gone, and the database here has been mirrored to it"
-            yield Finding("bad", "mirror", text, f"see that the drive is mounted, then {command('up')}")
+            then = "it catches up by itself then" if stack.supervisor.alive() else f"then {command('up')}"
+            yield Finding("bad", "mirror", text, f"see that the drive is mounted; {then}")
         else:
             yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
         return
@@ -280,6 +281,9 @@ def _hops(stack: Stack) -> Iterator[Finding]:
             answer = ask(QUESTIONS[name], stack)
             yield Finding("ok", name, f"{what} answers in {answer.milliseconds:.0f} ms")
         except NoAnswer as no:
+            standing = read_standing(stack.standing_file)
+            if name == "sync" and standing and standing.alive and standing.problem:
+                return  # told as a finding of the mirror, with its way out: a restart is none
             yield Finding("bad", name, f"{what}: {no}", f"{command('restart', name)}   (log: {command('logs', name)})")
             return
 

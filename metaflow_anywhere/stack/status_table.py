@@ -39,7 +39,8 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
     for one in found:
         if one.detail and (not one.healthy or "watchdog" in one.detail):
             print(f"{one.program}: {one.detail}")
-    if standing := read_standing(stack.standing_file):
+    standing = read_standing(stack.standing_file)
+    if standing:
         show_mirror(standing, stack.drive.root)
     healing = read_healing(stack.healing_file)
     if healing and not healing.alive and any(one.pid for one in found):
@@ -49,11 +50,19 @@ def show(stack: Stack, found: Sequence[ProgramStatus]) -> None:
         print(f"\n{stack.settings.ui_ext_url}/   {total / MIB:.0f} MB in all   state in {stack.settings.root}")
     elif any(one.state == UNSUPERVISED for one in found):
         print(f"\nthe supervisor is gone, and what it left runs on; to have it looked after again: {command('up')}")
+    elif standing and drive_alone_fails(found, standing):
+        print(f"\nall else is up; the mirror catches up by itself once that is mended; to look: {command('doctor')}")
     elif any(one.pid for one in found):
         print(f"\nnot healthy; to mend it: {command('up')}   to look closer: {command('doctor')}, {command('logs')}")
     else:
         down = f"\nthe stack of {stack.settings.root} is down; to bring it up: {command('up')}"
         print(down)
+
+
+def drive_alone_fails(found: Sequence[ProgramStatus], standing: Standing) -> bool:
+    """Whether all is well but the drive that root is on, or how fast it takes what is written."""
+    ill = [one.program for one in found if not one.healthy]
+    return ill == ["sync"] and standing.alive and standing.state not in ("current", *ENDED) and bool(standing.problem)
 
 
 def _row(stack: Stack, one: ProgramStatus) -> Sequence[str]:

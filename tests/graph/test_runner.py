@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.errors import AnywhereError, Explained
 from metaflow_anywhere.graph import Graph, NotYet, Progress, not_needed, satisfied, wait_until
 from metaflow_anywhere.graph.runner import Run, bring_up, take_down
 from metaflow_anywhere.graph.stage import State
@@ -161,6 +161,18 @@ def test_a_failure_without_a_log_is_shown_with_its_stages_log(diary: list[str], 
     error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=log)}).outcomes["a"].error
     assert isinstance(error, AnywhereError)
     assert error.log == log
+
+
+def test_a_log_that_explains_nothing_is_not_shown(diary: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+
+    def fail(progress: Progress) -> str:
+        log.write_text("shutting down, as was asked for")
+        raise Explained("the drive is gone", run="invoke down")
+
+    error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=log)}).outcomes["a"].error
+    assert error is not None
+    assert error.log is None
 
 
 def test_the_log_of_an_earlier_start_explains_nothing(diary: list[str], tmp_path: Path) -> None:

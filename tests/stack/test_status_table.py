@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack.questions import NoAnswer, ask_sync, duration
 from metaflow_anywhere.stack.stack import Stack
-from metaflow_anywhere.stack.status_table import mirror_lines
-from metaflow_anywhere.state.standing import Standing
+from metaflow_anywhere.stack.status import ProgramStatus
+from metaflow_anywhere.stack.status_table import mirror_lines, show
+from metaflow_anywhere.state.standing import Reporter, Standing
 
 COLUMNS = 80
 BASE = {"time": 1.7e9, "bytes": 4_800_000, "folder": "inc-000003-0a81a2ab/base-0000000000D00028"}
@@ -56,6 +58,28 @@ def test_a_mirror_that_is_degraded_says_since_when_why_and_what_waits() -> None:
     assert "last commit saved 4 s ago; 3.0 MB of log wait on this machine" in text
 
 
+@pytest.mark.parametrize(
+    ("state", "ill", "told", "not_told"),
+    [
+        ("degraded", ["sync"], "catches up by itself", "invoke up"),
+        ("fenced", ["sync"], "to mend it: invoke up", "by itself"),
+        ("degraded", ["sync", "service"], "to mend it: invoke up", "by itself"),
+    ],
+)
+def test_a_drive_that_fails_is_not_said_to_be_mended_by_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], state: str, ill: list[str], told: str, not_told: str
+) -> None:
+    stack = Stack(resolve(environ={"MF_ROOT": str(tmp_path / "root"), "MF_STATE_DIR": str(tmp_path / "state")}))
+    stack.standing_file.parent.mkdir(parents=True)
+    Reporter(stack.standing_file).tell(force=True, state=state, problem="the folder is gone")
+    names = ("database", "service", "sync")
+    states = {name: "no answer" if name in ill else "up" for name in names}
+    show(stack, [ProgramStatus(name, states[name], "", 1, None, None, None, "") for name in names])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert told in last
+    assert not_told not in last
+
+
 def test_a_mirror_that_was_taken_over_says_by_whom() -> None:
     text = told(state="fenced", problem="other has taken over (incarnation 4)", beat=0.0)
     assert "taken over 3 min 20 s ago: other has taken over (incarnation 4)" in text
@@ -87,8 +111,6 @@ def test_files_outside_of_root() -> None:
 
 
 def test_the_mirror_is_not_healthy_while_files_are_not_copied(tmp_path: Path) -> None:
-    from metaflow_anywhere.settings import resolve
-    from metaflow_anywhere.state.standing import Reporter
 
     stack = Stack(resolve(environ={"MF_ROOT": str(tmp_path / "root"), "MF_STATE_DIR": str(tmp_path / "state")}))
     stack.folder.mkdir(parents=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.errors import AnywhereError, Explained
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.hints import again, command
 from metaflow_anywhere.later import psycopg
@@ -303,13 +303,13 @@ def flush_mirror(stack: Stack) -> str:
     except Fenced as fenced:
         return f"; {fenced}, nothing was written to its mirror"
     except Hole as hole:
-        raise AnywhereError(
+        raise Explained(
             "the database is stopped, and the mirror has a hole: it cannot bring the newest state to another machine",
             why=str(hole),
             run=f"{command('up')}   (a new base makes up for it: the database is whole on this machine)",
         ) from hole
     except (DriveError, LogGone) as error:
-        raise AnywhereError(
+        raise Explained(
             "the database is stopped, and its last commits are not in the mirror",
             why=str(error),
             run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
@@ -344,7 +344,7 @@ def flush_files(stack: Stack) -> str:
     try:
         complete(source, target, known["until"] if known and known["source"] == str(source) else None)
     except CopyFailed as error:
-        raise AnywhereError(
+        raise Explained(
             f"the stack is stopped, and not all of {source} is in {target}",
             why=str(error),
             run=f"{command('down')}   (again, once that is mended: nothing is lost on this machine)",
