@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.environment import shell_umask
@@ -72,7 +73,7 @@ def configure(stack: Stack, name: str = "anywhere", default: bool = False, repla
     done = profile.write(stack.settings, name, os.environ, replace=replace)
     print(f"{done.path} points Metaflow at the stack of {stack.settings.root}; up keeps it so")
     if name:
-        print(f"clients use it where this is set: METAFLOW_PROFILE={name}")
+        print(f"clients use it where this is set: METAFLOW_PROFILE={shlex.quote(name)}")
     else:
         print("clients use it wherever METAFLOW_PROFILE is not set")
 
@@ -90,7 +91,7 @@ def open(stack: Stack) -> None:
 @verb(help={"yes": "remove what can be had again"})
 def uninstall(stack: Stack, yes: bool = False) -> None:
     """List what this stack left here; --yes removes it."""
-    from metaflow_anywhere.stack.removal import parts, remove
+    from metaflow_anywhere.stack.removal import own_environment, parts, remove
 
     if yes:
         for path in remove(stack, os.environ):
@@ -101,6 +102,8 @@ def uninstall(stack: Stack, yes: bool = False) -> None:
         print(f"{one.path}\n    {one.what}")
     if again:
         print(f"to remove these: {command('uninstall', yes=True)}")
+    if not own_environment():
+        print(f"this program, from a Python that others use too: {sys.executable} -m pip uninstall metaflow-anywhere")
     kept = [one for one in found if one.worth]
     if kept:
         print("\nonly you can say whether these may go (all at once, and for good):")

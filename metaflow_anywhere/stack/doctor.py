@@ -35,7 +35,7 @@ from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
 
-GIB = 1024**3
+GIB, MIB = 1024**3, 1024**2
 LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
 LEAST_WATCHES = 8192
 LARGEST_CLOCK_GAP_SECONDS = 2.0
@@ -112,7 +112,7 @@ def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:
             place = _nearest(folder)
             kind = file_system(place)
             free = shutil.disk_usage(place).free
-            text = f"{folder}: {free / GIB:.1f} GB free, {kind}"
+            text = f"{folder}: {f'{free / GIB:.1f} GB' if free >= GIB else f'{free / MIB:.0f} MB'} free, {kind}"
             private = name == "database files" and stack.data_exists
             if not private and not os.access(place, os.W_OK | os.X_OK):
                 yield Finding(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from metaflow_anywhere.settings import Settings
 from metaflow_anywhere.stack.client import client_environment
 
 NAME = "anywhere"
+GOOD_NAME = re.compile(r"(\w[\w.-]*)?", re.ASCII)  # empty: the one that counts where none is named
 MARK = "METAFLOW_ANYWHERE_ROOT"  # in a profile of ours: of which root. Metaflow ignores what it does not know
 
 
@@ -67,6 +69,11 @@ def write(settings: Settings, name: str, environ: Mapping[str, str], *, replace:
 
     Raises AnywhereError where the profile is somebody's own, or another root's.
     """
+    if not GOOD_NAME.fullmatch(name):
+        raise AnywhereError(
+            f"'{name}' is no name of a profile", why="it is part of a file's name: letters, digits, and - _ . within",
+            run=command("configure", name=re.sub(r"[^\w.-]+|^[.-]+", "", name, flags=re.ASCII) or NAME),
+        )  # fmt: skip
     path = path_of(name, environ)
     there = read(path)
     if there.exists and there.root is None:

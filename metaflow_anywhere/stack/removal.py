@@ -50,7 +50,7 @@ def parts(stack: Stack, environ: Mapping[str, str]) -> Iterator[Part]:
         Part(settings.root, "what your flows left: the mirror of the database, artifacts, logs, cards", worth=True),
         *(Part(one, "a database", worth=True) for one in databases),
         Part(settings.datastore_dir, "artifacts, logs of tasks, cards", worth=True),
-        Part(Path(sys.prefix), "the Python environment of this program", worth=True),
+        *([Part(Path(sys.prefix), "the Python environment of this program", worth=True)] if own_environment() else []),
     ]
     shown: list[Path] = []
     for one in found:
@@ -83,6 +83,11 @@ def _databases(stack: Stack) -> list[Path]:
     """The database's files, and those that were moved aside."""
     data = stack.settings.pgdata_dir
     return [one for one in (data, *sorted(data.parent.glob(f"{data.name}.aside-*"))) if one.exists()]
+
+
+def own_environment() -> bool:
+    """Whether this program has a Python environment of its own: one that the system or others use is not to go."""
+    return sys.prefix != sys.base_prefix and (Path(sys.prefix) / "pyvenv.cfg").is_file()
 
 
 def _inside(path: Path, folder: Path) -> bool:
