@@ -62,15 +62,15 @@ def drip(opened: list[socket.socket], seconds: float) -> list[bytes]:
         while waiting.get_map():
             assert time.monotonic() < deadline, f"{len(waiting.get_map())} of {len(opened)} are still open"
             for key, _ in waiting.select(0.2):
-                one = key.fileobj
-                assert isinstance(one, socket.socket)
+                ready = key.fileobj
+                assert isinstance(ready, socket.socket)
                 piece = b""
                 with contextlib.suppress(ConnectionError):
-                    piece = one.recv(65536)
-                answers[one] += piece
+                    piece = ready.recv(65536)
+                answers[ready] += piece
                 if not piece:
-                    waiting.unregister(one)
-                    one.close()
+                    waiting.unregister(ready)
+                    ready.close()
             if time.monotonic() - beat > 1.0:
                 beat = time.monotonic()
                 for key in list(waiting.get_map().values()):

@@ -171,7 +171,7 @@ def test_a_log_that_explains_nothing_is_not_shown(diary: list[str], tmp_path: Pa
         raise Explained("the drive is gone", run="invoke down")
 
     error = run({"a": []}, {"a": FakeStage("a", diary, fail, log=log)}).outcomes["a"].error
-    assert error is not None
+    assert isinstance(error, Explained)
     assert error.log is None
 
 
