@@ -87,3 +87,21 @@ Feature: A root that is partly there, older, or not mounted
     When a file of artifacts vanishes here
     And I run "invoke restart sync"
     Then it comes back from root
+
+  Scenario: The database's own files are damaged
+    Given a stack that is up
+    And a flow called Kept with a run
+    And everything so far is in the mirror
+    When everything is killed at once
+    And a file of the database is emptied
+    And I run "invoke up"
+    Then the exit status is 1
+    And it prints "are damaged"
+    And it prints "invoke restore-snapshot --replace"
+    When I run "invoke down"
+    And I run "invoke restore-snapshot --replace"
+    Then it succeeds
+    And it prints "the database that was here is kept in"
+    When I run "invoke up"
+    Then it succeeds
+    And the run of Kept is still there

@@ -261,7 +261,8 @@ def _files(stack: Stack, files: Mapping[str, Any] | None) -> Finding:
         return Finding(
             "note", "files", text, f"sysctl fs.inotify.max_user_watches=524288, then {command('restart', 'sync')}"
         )
-    return Finding("ok", "files", f"{source} is copied to {target}")
+    how = "is copied" if files else "is copied while the stack is up"
+    return Finding("ok", "files", f"{source} {how} to {target}")
 
 
 def _hops(stack: Stack) -> Iterator[Finding]:

@@ -101,7 +101,7 @@ def ask_sync(stack: Stack) -> str:
 def saved(standing: Standing) -> str:
     """When the last commit was saved, in words."""
     if standing.last_saved is None:
-        return "nothing new to save so far"
+        return "nothing new to save so far" if standing.state == "current" else "nothing saved since it started"
     return f"saved {duration(max(0.0, time.time() - standing.last_saved))} ago"
 
 

@@ -101,15 +101,13 @@ def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
     else:
         yield "mirror", trouble(standing)
     if gone or standing.state != "current":
-        waits = f"; {standing.behind_bytes / MIB:.1f} MB of log wait on this machine" if standing.behind_bytes else ""
-        yield (
-            "",
-            f"last commit {saved(standing)}{waits}" if standing.last_saved else f"no commit since it started{waits}",
-        )
+        yield "", f"{'last ' if standing.last_saved else ''}{saved(standing)}{waiting(standing, gone=gone)}"
     if base := standing.newest_base:
         yield "base", f"verified {clock(base['time'])}, {base['bytes'] / MIB:.1f} MB"
     else:
         yield "base", f"none yet{': ' + standing.base_problem if standing.base_problem else ''}"
+    for number, text in enumerate(standing.aside):
+        yield "" if number else "beside", text.removeprefix("beside the newest state: ")
     if standing.files and standing.alive:
         yield from files_lines(standing.files)
     yield (
@@ -117,6 +115,21 @@ def mirror_lines(standing: Standing, folder: Path) -> Iterator[tuple[str, str]]:
         f"{standing.host} may write to this mirror (incarnation {standing.incarnation})"
         + (", but has lost that" if standing.state == "fenced" else ""),
     )
+
+
+def waiting(standing: Standing, *, gone: bool) -> str:
+    """What is on this machine only, as far as that is known."""
+    if gone:
+        return "; what was committed since then is on this machine only"
+    if not standing.behind_bytes:
+        return ""
+    when = "waited on this machine when it stopped" if standing.state == "stopped" else "wait on this machine"
+    return f"; {weight(standing.behind_bytes)} of log {when}"
+
+
+def weight(bytes_: int) -> str:
+    """Bytes in a unit in which they are not nothing."""
+    return f"{bytes_ / MIB:.1f} MB" if bytes_ >= MIB / 10 else f"{max(1, round(bytes_ / 1024))} kB"
 
 
 def trouble(standing: Standing) -> str:

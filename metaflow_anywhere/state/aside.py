@@ -5,6 +5,7 @@ Nothing of it is ever deleted by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -80,9 +81,10 @@ def require_one_history(catalogue: Catalogue, at: float) -> None:
 def _was_written_at(catalogue: Catalogue, aside: Aside, at: float) -> bool:
     one = aside.incarnation
     names = [name for name in catalogue.wal(one) if name.timeline == one.timeline and name.end > aside.start]
-    found = (read_range(catalogue, one, name) for name in names)
-    times = [pair[0].time for pair in found if pair]
-    return bool(times) and min(times) <= at <= max(times)
+    ranges = [pair[0] for name in names if (pair := read_range(catalogue, one, name))]
+    # what is in a range was committed up to its ``lag`` before it was written, which on a busy machine is seconds
+    first = min((found.time - (found.lag or 0.0) for found in ranges), default=math.inf)
+    return first <= at <= max((found.time for found in ranges), default=-math.inf)
 
 
 def find_incarnation(names: Iterable[IncarnationName], text: str) -> IncarnationName:

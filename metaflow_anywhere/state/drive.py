@@ -15,10 +15,17 @@ from metaflow_anywhere.errors import reason
 
 BLOCK_BYTES = 1 << 20
 HALF_SUFFIX = ".tmp"
+CHANGING = ("cannot write", "cannot make", "cannot delete")  # how the text begins where that was asked
 
 
 class DriveError(Exception):
     """The drive did not do what was asked; the text is for people. Trying again later is always safe."""
+
+    @property
+    def title(self) -> str:
+        """What it means for the mirror."""
+        changing = str(self).startswith(CHANGING)
+        return f"the mirror cannot be {'written' if changing else 'read'}"
 
 
 class Drive:

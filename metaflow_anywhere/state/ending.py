@@ -76,12 +76,12 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
     shipper = Shipper(drive, cluster.data, one, shipped_end(catalogue, one))
     while shipper.ship(at_end.end):
         pass
-    _require_whole(Catalogue(drive), one, at_end.end)
+    require_whole(Catalogue(drive), one, at_end.end)
     mark_clean(drive, catalogue, one, at_end.end)
     return at_end
 
 
-def _require_whole(catalogue: Catalogue, one: Incarnation, end: int) -> None:
+def require_whole(catalogue: Catalogue, one: Incarnation, end: int) -> None:
     """Raise Hole unless a base and the log since lead to ``end``, by the names and sizes of their files."""
     own = [base for folder in catalogue.base_folders(one) if (base := catalogue.base(folder))]
     damage = [files_missing(catalogue, base) for base in own]

@@ -81,7 +81,7 @@ def _later_signs(seen: Seen, log: Log, reached: IncarnationName) -> list[str]:
         found.append(f"{LEASE}, which names the newest incarnation, and is written before anything else of it")
     memory = seen.memory
     if memory and (memory.incarnation > reached or (memory.incarnation == reached and memory.position > log.end)):
-        name, place = memory.incarnation, f"{format_lsn(memory.position)} at {clock(memory.time)}"
+        name, place = memory.incarnation, f"{format_lsn(memory.position)} at about {clock(memory.time)}"
         found.append(f"what this machine carried here as incarnation {name.sequence}-{name.owner}, up to {place}")
     return found
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres import ProgramFailed
 from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.base_keeper import BaseKeeper
@@ -29,6 +30,7 @@ from metaflow_anywhere.state.shipping import MIB, LogGone, Shipper
 from metaflow_anywhere.state.standing import LATE_SECONDS, Reporter
 from metaflow_anywhere.state.watching import Ending, Watch
 
+MOST_ASIDE = 5  # told one by one
 MERGE_BYTES = 64 * MIB  # of log that is held back for merging: four times what a merged range can hold
 STOP_BEGINS_SECONDS = 2.0  # how long after a machine's goodbye the database may take to begin its own
 STOP_SECONDS = 8.0  # a machine that goes away gives about ten
@@ -246,6 +248,8 @@ class Sync:
     def _flush(self) -> None:
         try:
             done = flush(self.drive, self.cluster, self.one)
+            if done:
+                self.reporter.tell(behind_bytes=0, position=done.end)
             self.log("the mirror is complete" if done else "the database was not shut down: its log may go on")
         except (DriveError, LogGone) as error:
             self.log(f"the last of the log could not be written: {error}")
@@ -273,13 +277,16 @@ class Sync:
                     self._watch.wake()
 
     def _keep_house(self) -> None:
-        last_dump_look = -1e9
+        last_dump_look, told = -1e9, False
         began = last_upkeep = time.monotonic()
         while not self.ending.asked.wait(self.pace.tick) and self.fenced is None:
             now = time.monotonic()
             if self.shipper is None:
                 continue
             try:
+                if not told:
+                    self._tell_aside(Catalogue(self.drive))
+                    told = True
                 if now - last_upkeep > self.pace.upkeep:
                     last_upkeep = now
                     self._upkeep()
@@ -294,7 +301,7 @@ class Sync:
         catalogue = Catalogue(self.drive)
         present = catalogue.wal(self.one)
         self._require_own(present)
-        self.reporter.tell(aside=[str(one) for one in aside_of(catalogue, self.one)])
+        self._tell_aside(catalogue)
         merged = self.shipper.merge(present)
         self._merge_floor = self.shipper.merge_floor([*present, merged] if merged else present)
         for name in self._retention.unneeded(catalogue, self.one):
@@ -303,6 +310,11 @@ class Sync:
             self.drive.delete(name)
         for fault in catalogue.faults:
             self.log(f"damaged in the mirror: {fault}")
+
+    def _tell_aside(self, catalogue: Catalogue) -> None:
+        found = [str(one) for one in aside_of(catalogue, self.one)]
+        more = [f"{len(found) - MOST_ASIDE:,} more, see: {command('snapshots')}"] if len(found) > MOST_ASIDE else []
+        self.reporter.tell(aside=[*found[-MOST_ASIDE:], *more])
 
     def _require_own(self, present: list[WalName]) -> None:
         """Stop if the mirror has log of this very database that is newer than the database: it was set back."""

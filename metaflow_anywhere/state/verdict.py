@@ -282,5 +282,5 @@ def _told(seen: Seen) -> tuple[str, ...]:
     if seen.memory:
         name = seen.memory.incarnation
         lines.append(f"this machine mirrored incarnation {name.sequence}-{name.owner} to this root, "
-                     f"last at {clock(seen.memory.time)}")  # fmt: skip
+                     f"and knew of it last at about {clock(seen.memory.time)}")  # fmt: skip
     return tuple(lines) or ("root has nothing of a mirror",)

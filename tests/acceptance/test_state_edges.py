@@ -135,3 +135,8 @@ def a_file_vanishes(place: Place) -> None:
 @then("it comes back from root")
 def it_comes_back(place: Place) -> None:
     eventually(place.notes["vanished"].exists, "the file")
+
+
+@when("a file of the database is emptied")
+def a_file_of_the_database_is_emptied(place: Place) -> None:
+    (place.settings.pgdata_dir / "global" / "pg_control").write_bytes(b"")

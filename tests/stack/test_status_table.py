@@ -55,7 +55,16 @@ def test_a_mirror_that_is_well() -> None:
 def test_a_mirror_that_is_degraded_says_since_when_why_and_what_waits() -> None:
     text = told(state="degraded", problem="cannot write: No space left on device", behind_bytes=3 << 20)
     assert "mirror  degraded for 3 min 20 s: cannot write: No space left on device" in text
-    assert "last commit saved 4 s ago; 3.0 MB of log wait on this machine" in text
+    assert "last saved 4 s ago; 3.0 MB of log wait on this machine" in text
+    few = told(state="degraded", problem="it is full", behind_bytes=3000, last_saved=None)
+    assert "nothing saved since it started; 3 kB of log wait on this machine" in few
+
+
+def test_histories_beside_the_newest_state_are_named() -> None:
+    beside = ["beside the newest state: incarnation 2-0badcafe of old", "beside the newest state: incarnation 3-c0ffee"]
+    text = told(aside=beside)
+    assert "\nbeside  incarnation 2-0badcafe of old\n        incarnation 3-c0ffee\n" in text
+    assert "beside" not in told()
 
 
 @pytest.mark.parametrize(
@@ -89,10 +98,14 @@ def test_a_mirror_that_was_taken_over_says_by_whom() -> None:
 def test_a_mirror_whose_program_is_gone_is_not_said_to_be_current() -> None:
     text = told(beat=time.time() - 100)
     assert "mirror  its program is gone; it was current 1 min 40 s ago" in text
+    assert "what was committed since then is on this machine only" in text
 
 
 def test_a_mirror_that_was_stopped_says_when() -> None:
-    assert "mirror  stopped 3 min 20 s ago" in told(state="stopped", beat=time.time() - 200)
+    text = told(state="stopped", beat=time.time() - 200)
+    assert "mirror  stopped 3 min 20 s ago" in text
+    assert "of log" not in text
+    assert "100 kB of log waited on this machine when it stopped" in told(state="stopped", behind_bytes=100 << 10)
 
 
 def test_a_first_base_that_cannot_be_taken_says_why() -> None:
@@ -102,6 +115,7 @@ def test_a_first_base_that_cannot_be_taken_says_why() -> None:
 def test_files_outside_of_root() -> None:
     assert "files   all of /ds is in /r/datastore" in told(files=files())
     assert "files   1,200 of /ds are on their way" in told(files=files(left=1200))
+    assert "files   3 of /r/datastore are on their way to /ds" in told(files=files(wanted=3))
     assert "is being compared" in told(files=files(until=None))
     failing = told(files=files(problem="it is full", since=time.time() - 61, left=3))
     assert "files   not copied for 1 min 1 s: it is full" in failing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metaflow_anywhere.database import schema
 from metaflow_anywhere.database.datastores import settle
-from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.errors import AnywhereError, Overtaken, reason
 from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.later import psycopg, sql
@@ -19,6 +19,7 @@ from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
+from metaflow_anywhere.stack.stages.damage import explained
 from metaflow_anywhere.stack.stages.mirror import flush_mirror, reopen_mirror
 from metaflow_anywhere.stack.supervision import Program
 
@@ -33,6 +34,11 @@ class InitSchema(StackStage):
     def log(self) -> Path:
         """The private server's messages."""
         return self.stack.log("init-schema")
+
+    def explain(self, error: Exception) -> Exception:
+        """Files that are damaged are told as such."""
+        found = super().explain(error)
+        return found if isinstance(found, Overtaken) else explained(self.stack, found, self.log, self.since)
 
     def check(self) -> Verdict:
         """Compare what was recorded in the data directory with what is wanted now."""
@@ -175,6 +181,11 @@ class StartDatabase(ProgramStage):
         if info is None or not info.running:
             reopen_mirror(self.stack)
         cluster.configure(self.stack.database_settings())
+
+    def explain(self, error: Exception) -> Exception:
+        """Files that are damaged are told as such."""
+        found = super().explain(error)
+        return found if isinstance(found, Overtaken) else explained(self.stack, found, self.log, self.since)
 
     def undo(self, progress: Progress) -> str | None:
         """A fast shutdown, then the end of whatever else still runs for this stack."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError, Explained
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
+from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.hints import again, command
 from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres.cluster import SUPERUSER
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
 LOCAL = ".metaflow"
+KILLED = "the database was killed before: its last commits may be on this machine only, until it is up here again"
 NO_FLOWS = (LOCAL, "mf.cards", ".arriving")
 REWRITTEN = ("latest_run",)  # a number in a file, which mostly has as many digits as the one before
 AS_EVER = Choice()  # the user decided nothing
@@ -101,7 +103,7 @@ class RestoreSnapshot(StackStage):
                     return self._fill(progress)
                 report = self._restore(wanted, progress)
             except DriveError as error:
-                raise AnywhereError("the mirror cannot be read", why=str(error), run=command("doctor")) from error
+                raise AnywhereError(error.title, why=str(error), run=command("doctor")) from error
         for line in report.lines[1:]:
             progress.tell(line)
         return report.summary
@@ -237,6 +239,14 @@ class Sync(ProgramStage):
         """The mirror's program."""
         return self.stack.sync_program()
 
+    def check(self) -> Verdict:
+        """As of every program; histories beside the newest state are named each time."""
+        found = super().check()
+        standing = read_standing(self.stack.standing_file)
+        if found.finding is not Finding.SATISFIED or standing is None or not standing.aside:
+            return found
+        return satisfied("; ".join([found.why, *standing.aside]))
+
     def prepare(self, progress: Progress) -> None:
         """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
         from metaflow_anywhere.state.aside import aside_of
@@ -262,9 +272,9 @@ class Sync(ProgramStage):
             if memory is None or memory.incarnation != one.name:
                 write_memory(stack.memory_file, Memory(one.name, one.start, time.time()))
             for other in aside_of(Catalogue(stack.drive), one):
-                progress.say(str(other))
+                progress.tell(str(other))
         except DriveError as error:
-            raise AnywhereError("the mirror cannot be written", why=str(error), run=command("doctor")) from error
+            raise AnywhereError(error.title, why=str(error), run=command("doctor")) from error
         except ServerGone as gone:
             raise AnywhereError("the database does not answer", why=str(gone), run=command("start-db")) from gone
         finally:
@@ -314,7 +324,7 @@ def flush_mirror(stack: Stack) -> str:
             why=str(error),
             run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
         ) from error
-    return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else files
+    return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else f"{files}; {KILLED}"
 
 
 def reopen_mirror(stack: Stack) -> None:
