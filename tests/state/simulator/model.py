@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lsn import Segments
 from metaflow_anywhere.state.server import Identity
 
@@ -50,10 +51,13 @@ class Clock:
 
 @dataclass
 class Cloud:
-    """What has been uploaded."""
+    """What has been uploaded. ``truth`` is every commit of each history of this root, in order; ``promised`` is how
+    many of them were on a drive that loses nothing."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     former: dict[str, bytes] = field(default_factory=dict)  # what a file said before it was replaced
+    truth: dict[IncarnationName, list[int]] = field(default_factory=dict)
+    promised: dict[IncarnationName, int] = field(default_factory=dict)
 
 
 class ModelDrive(Drive):

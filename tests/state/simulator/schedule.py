@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from metaflow_anywhere.errors import AnywhereError
-from metaflow_anywhere.state import aside, lease, marks, retention, shipping
+from metaflow_anywhere.state import aside, base_keeper, lease, marks, retention, shipping
 from metaflow_anywhere.state import claim as claiming
 from metaflow_anywhere.state import restore as restoring
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
@@ -19,6 +19,7 @@ from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.verdict import Choice
 from metaflow_anywhere.state.ways import read_range
 from tests.state.simulator.model import RECORD, Clock, Crash, Database, ModelServer, records
+from tests.state.simulator.troubles import copy_root, lose, unite
 from tests.state.simulator.world import Machine, Violation, World, rebuild_for
 
 
@@ -105,10 +106,11 @@ def set_back(world: World, machine: Machine) -> None:
     machine.drive.arrive()
     world.up(machine)
     if machine.running and machine.database is older and machine.one:
-        shipped = world.promised.get(machine.one.name, 0)
+        shipped = machine.drive.cloud.promised.get(machine.one.name, 0)
         if machine.drive.is_whole and shipped > len(older.commits):
             raise Violation(f"a database with {len(older.commits)} of {shipped} commits in its mirror goes on")
-        world.truth[machine.one.name] = list(older.commits)  # what only this machine had is no part of any truth
+        # what only this machine had is no part of any truth
+        machine.drive.cloud.truth[machine.one.name] = list(older.commits)
 
 
 STEPS: dict[Callable[[World, Machine], None], float] = {
@@ -126,6 +128,10 @@ STEPS: dict[Callable[[World, Machine], None], float] = {
     another: 4,
     away: 1,
     set_back: 1,
+    lambda world, machine: world.scrub(machine): 2,
+    lose: 2,
+    copy_root: 1,
+    unite: 1,
 }
 
 
@@ -139,7 +145,7 @@ def patched(seed: int) -> Any:
         former.append((module, name, getattr(module, name)))
         setattr(module, name, value)
 
-    for module in (lease, marks, retention, shipping, claiming, restoring):
+    for module in (lease, marks, retention, shipping, base_keeper, claiming, restoring):
         put(module, "time", clock)
     put(lease, "secrets", SimpleNamespace(token_hex=lambda count: f"{dice.getrandbits(8 * count):0{2 * count}x}"))
     put(restoring, "rebuild", restoring.rebuild)

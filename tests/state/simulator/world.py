@@ -11,12 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from metaflow_anywhere.state import claim as claiming
+from metaflow_anywhere.state import ending
 from metaflow_anywhere.state import restore as restoring
-from metaflow_anywhere.state.bases import ARCHIVE, POSTGRES_MANIFEST
-from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
-from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
+from metaflow_anywhere.state.bases import ARCHIVE
+from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
+from metaflow_anywhere.state.documents import Damaged, unsealed
 from metaflow_anywhere.state.judgement import Level
-from metaflow_anywhere.state.layout import MANIFEST, IncarnationName, base_name
+from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lease import Fenced, check_lease
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.lsn import format_lsn
@@ -24,10 +25,12 @@ from metaflow_anywhere.state.marks import mark_clean
 from metaflow_anywhere.state.recovery import Recovered
 from metaflow_anywhere.state.restore import Wanted
 from metaflow_anywhere.state.retention import Retention
+from metaflow_anywhere.state.scrub import Scrub
 from metaflow_anywhere.state.shipping import Shipper
 from metaflow_anywhere.state.signs import gather, shipped_end
 from metaflow_anywhere.state.verdict import Choice, Kind, Memory, stand
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
+from tests.state.simulator.keeping import ModelKeeper, scrub_of
 from tests.state.simulator.model import (
     SEGMENTS,
     Clock,
@@ -39,6 +42,7 @@ from tests.state.simulator.model import (
 )
 
 MERGE_AT = 3
+LONG_SECONDS = 1e5  # after which anything may be tried again
 
 
 class Violation(AssertionError):
@@ -66,30 +70,31 @@ class Machine:
     one: Incarnation | None = None
     memory: Memory | None = None
     shipper: ModelShipper | None = None
+    keeper: ModelKeeper | None = None
+    scrub: Scrub | None = None
     retention: Retention = field(default_factory=lambda: Retention(0.0))
 
 
 class World:
-    """All machines of one schedule. ``truth`` is every commit of each incarnation's history, in order."""
+    """All machines of one schedule, and the roots that they use. ``knew`` are the incarnations that were to be seen
+    when one began."""
 
     def __init__(self, seed: int, folder: Path, clock: Clock) -> None:
         self.rng = random.Random(seed)
         self.clock = clock
         self.folder = folder
-        self.cloud = Cloud()
+        self.clouds = [Cloud()]
         self.late = self.rng.random() < 0.4
-        self.truth: dict[IncarnationName, list[int]] = {}
-        self.promised: dict[IncarnationName, int] = {}  # commits that were on a drive that loses nothing
-        self.latest: IncarnationName | None = None
+        self.knew: dict[IncarnationName, set[IncarnationName]] = {}
         self.commits = 0
         self.made = 0
         self.machines = [self.new_machine()]
 
-    def new_machine(self) -> Machine:
+    def new_machine(self, cloud: Cloud | None = None) -> Machine:
         self.made += 1
         place = self.folder / f"m{self.made}"
         place.mkdir(parents=True)
-        return Machine(place.name, ModelDrive(self.cloud, self.rng, late=self.late), place / "pgdata")
+        return Machine(place.name, ModelDrive(cloud or self.clouds[0], self.rng, late=self.late), place / "pgdata")
 
     # ---- one machine
 
@@ -124,15 +129,19 @@ class World:
         database = machine.database
         assert database
         server: Any = ModelServer(database)
+        visible, cloud = folders(machine.drive), machine.drive.cloud
         one = claiming.claim(machine.drive, server, machine.data, None, choice=choice, memory=machine.memory)
+        self.knew.setdefault(one.name, visible)
         database.write()  # that it was started
-        if self.promised.get(one.name, 0) > len(database.commits) and machine.drive.is_whole:
-            raise Violation(f"{one.name} goes on with {len(database.commits)} of {self.promised[one.name]} commits")
-        self.truth[one.name] = list(database.commits)  # what a database that was put back has lost was only there
-        machine.one, machine.running, self.latest = one, True, one.name
+        if cloud.promised.get(one.name, 0) > len(database.commits) and machine.drive.is_whole:
+            raise Violation(f"{one.name} goes on with {len(database.commits)} of {cloud.promised[one.name]} commits")
+        cloud.truth[one.name] = list(database.commits)  # what a database that was put back has lost was only there
+        machine.one, machine.running = one, True
         catalogue = Catalogue(machine.drive)
         machine.shipper = ModelShipper(machine.drive, machine.data, one, shipped_end(catalogue, one), MERGE_AT)
         machine.shipper.database = database
+        machine.keeper = ModelKeeper(machine.drive, one, database, self.clock.time())
+        machine.scrub = scrub_of(machine.drive, one, machine.keeper)
         machine.memory = Memory(one.name, machine.shipper.position, self.clock.time())
 
     def restore(self, machine: Machine, wanted: Wanted) -> None:
@@ -140,32 +149,35 @@ class World:
         self.target = machine
         whole = machine.drive.is_whole and not self.late
         programs: Any = SimpleNamespace(account=None)
-        named, mine = newest_lived(machine.drive), self._own(machine)
+        named, mine, visible = newest_lived(machine.drive), self._own(machine), folders(machine.drive)
+        cloud = machine.drive.cloud
         report = restoring.restore(programs, machine.drive, machine.data, wanted, handover=0.0)
         database, reached = machine.database, report.log.reached
         assert database and reached and report.incarnation
-        history = self.truth[reached.name]
+        self.knew.setdefault(report.incarnation.name, visible)
+        history = cloud.truth[reached.name]
         if history[: len(database.commits)] != database.commits:
             raise Violation(f"two histories were mixed: {database.commits} is not of {history}")
         if whole and not wanted.accept_loss and wanted.tip is None and mine != reached.name:
             self._check_chosen(machine, reached.name, report.incarnation.name)
+            self._check_none_is_unknown(machine, reached)
         if "nothing is missing" in " ".join(report.lines):
             if named and named > reached.name and wanted.tip is None:
                 raise Violation(f"'nothing is missing' at {reached.name}, and the lease named {named}")
             self._check_complete(machine, reached, database, whole=whole)
         if report.judgement.level is Level.TAIL and whole and wanted.tip is None:
-            newest = max(self.truth)
-            promised = self.promised.get(newest, 0)
+            newest = max(cloud.truth)
+            promised = cloud.promised.get(newest, 0)
             if reached.name == newest and len(database.commits) < promised:
                 raise Violation(f"{len(database.commits)} of {promised} promised commits, and no word of it")
-            if reached.name < newest and len(self.truth[newest]) > len(database.commits):
+            if reached.name < newest and len(cloud.truth[newest]) > len(database.commits):
                 raise Violation(f"{reached.name} was restored without a word of {newest}")
 
     def commit(self, machine: Machine) -> None:
         if machine.running and machine.database and machine.one:
             self.commits += 1
             machine.database.write(self.commits)
-            self.truth[machine.one.name].append(self.commits)
+            machine.drive.cloud.truth[machine.one.name].append(self.commits)
 
     def ship(self, machine: Machine) -> None:
         if machine.running and machine.shipper and machine.database and machine.one:
@@ -173,30 +185,33 @@ class World:
                 pass
             machine.memory = Memory(machine.one.name, machine.shipper.position, self.clock.time())
             if not self.late:
-                self.promised[machine.one.name] = len(machine.database.commits)
+                machine.drive.cloud.promised[machine.one.name] = len(machine.database.commits)
 
     def base(self, machine: Machine) -> None:
         """A base backup, in the order in which the product publishes one."""
-        database, one, drive = machine.database, machine.one, machine.drive
-        if not (machine.running and database and one):
+        if machine.running and machine.keeper and machine.shipper:
+            self.clock.now += LONG_SECONDS
+            machine.keeper.now = self.clock.time()
+            machine.keeper.ask()
+            machine.keeper.step(machine.shipper.position)
+
+    def scrub(self, machine: Machine) -> None:
+        """Look whether all that was written is there, and have what is not made up for."""
+        if not (machine.running and machine.scrub and machine.keeper and machine.shipper and machine.one):
             return
-        while database.end % SEGMENTS.size:
-            database.write()
-        start = database.end
-        folder = f"{one.name}/{base_name(start)}"
-        content = json.dumps([database.commits, database.digest]).encode()
-        files = {}
-        for name, data in ((POSTGRES_MANIFEST, b"model"), (ARCHIVE, content)):
-            files[name] = {"sha256": drive.put(f"{folder}/{name}", data), "bytes": len(data)}
-        base = Base(folder, "model", database.timeline, start, start, SEGMENTS, 180006, self.clock.time(), files)
-        drive.put(f"{folder}/{MANIFEST}", sealed(base.document()))
+        machine.scrub.step(machine.shipper.position)
+        if machine.keeper.hole is not None:
+            self.base(machine)
+        if machine.keeper.hole is None and machine.keeper.newest is not None:
+            promised = machine.drive.cloud.promised.get(machine.one.name, 0)
+            self._check_saved(machine, promised, "the mirror is said to be well")
 
     def upkeep(self, machine: Machine) -> None:
         if not (machine.running and machine.shipper and machine.one):
             return
         catalogue = Catalogue(machine.drive)
         machine.shipper.merge(catalogue.wal(machine.one))
-        before = restorable(self.cloud, self.rng) if machine.drive.is_whole else {}
+        before = restorable(machine.drive.cloud, self.rng) if machine.drive.is_whole else {}
         for name in machine.retention.unneeded(Catalogue(machine.drive), machine.one):
             machine.drive.delete(name)
         if before:
@@ -217,7 +232,9 @@ class World:
         end = machine.database.end
         while machine.shipper.ship(end):
             pass
+        ending.require_whole(Catalogue(machine.drive), machine.one, end)
         mark_clean(machine.drive, Catalogue(machine.drive), machine.one, end)
+        self._check_saved(machine, len(machine.database.commits), "all transactions are said to be in the mirror")
         machine.memory = Memory(machine.one.name, end, self.clock.time())
 
     def kill(self, machine: Machine) -> None:
@@ -251,6 +268,32 @@ class World:
         if equal:
             raise Violation(f"of {reached} and {equal[0]}, which have one number, one was taken by chance")
 
+    def _check_none_is_unknown(self, machine: Machine, reached: Incarnation) -> None:
+        """Nothing that whoever began the newest could not see may be left out without a question."""
+        cloud, known = machine.drive.cloud, {reached.name, *self.knew.get(reached.name, ())}
+        for ancestor, _ in reached.lineage or ():
+            known |= {ancestor, *self.knew.get(ancestor, ())}
+        restored = set(machine.database.commits) if machine.database else set()
+        for other in folders(machine.drive) - known:
+            unique = set(cloud.truth.get(other, [])[: cloud.promised.get(other, 0)]) - restored
+            if unique:
+                raise Violation(f"{len(unique)} commits of {other}, unknown to {reached.name}, were passed over")
+
+    def _check_saved(self, machine: Machine, commits: int, said: str) -> None:
+        """What is said to be in the mirror can be had back from it."""
+        one, drive = machine.one, machine.drive
+        assert one
+        if self.late or not drive.is_whole:
+            return
+        cloud = ModelDrive(drive.cloud, self.rng, late=False)
+        catalogue = Catalogue(cloud)
+        if not any(map(catalogue.base_folders, catalogue.path(catalogue.incarnations[one.name]))):
+            return  # before the first base, which `up` waits for
+        way = next(ways(catalogue, tip=one.name), None)
+        found = len(replayed(catalogue, way)[0].commits) if way else 0
+        if found < commits:
+            raise Violation(f"{said}: {found} of {commits} commits of {one.name} are")
+
     def _check_complete(self, machine: Machine, reached: Incarnation, database: Database, *, whole: bool) -> None:
         folders = {IncarnationName.parse(path.partition("/")[0]) for path in machine.drive.view}
         later = [name for name in folders if name and name > reached.name and name != self._own(machine)]
@@ -258,7 +301,8 @@ class World:
             raise Violation(f"'nothing is missing' at {reached.name}, and there is {max(later)}")
         if machine.memory and machine.memory.incarnation > reached.name:
             raise Violation(f"'nothing is missing' at {reached.name}, and this machine knows of {machine.memory}")
-        newest = self.truth[max(self.truth)]
+        truth = machine.drive.cloud.truth
+        newest = truth[max(truth)]
         if whole and database.commits != newest:
             raise Violation(f"'nothing is missing', but {len(database.commits)} of {len(newest)} commits")
 
@@ -268,11 +312,17 @@ class World:
         return life.incarnation.name if life else None
 
     def _check_reachable(self, before: dict[IncarnationName, int], machine: Machine) -> None:
-        after = restorable(self.cloud, self.rng)
+        cloud = machine.drive.cloud
+        after = restorable(cloud, self.rng)
         for name, count in before.items():
-            unique = set(self.truth[name][:count]) - set(machine.database.commits if machine.database else ())
+            unique = set(cloud.truth[name][:count]) - set(machine.database.commits if machine.database else ())
             if unique and after.get(name, 0) < count:
                 raise Violation(f"{len(unique)} commits of {name} were deleted, which nothing else has")
+
+
+def folders(drive: ModelDrive) -> set[IncarnationName]:
+    """The incarnations of which the drive shows anything."""
+    return {name for path in drive.view if (name := IncarnationName.parse(path.partition("/")[0]))}
 
 
 def newest_lived(drive: ModelDrive) -> IncarnationName | None:
