@@ -82,12 +82,16 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
 
 
 def require_whole(catalogue: Catalogue, one: Incarnation, end: int) -> None:
-    """Raise Hole unless a base and the log since lead to ``end``, by the names and sizes of their files."""
+    """Raise Hole unless a base, perhaps of an earlier incarnation, and the log since lead to ``end``, by the names and
+    sizes of their files."""
     own = [base for folder in catalogue.base_folders(one) if (base := catalogue.base(folder))]
     damage = [files_missing(catalogue, base) for base in own]
     sound = [base for base, what in zip(own, damage, strict=True) if what is None]
     if own and not sound:
         raise Hole(str(damage[0]))
+    before = [folder for earlier in catalogue.path(one)[1:] for folder in catalogue.base_folders(earlier)]
+    if not own and not any(catalogue.base(folder) for folder in [*before, *([one.base] if one.base else [])]):
+        raise Hole("there is no base backup yet, without which the log is of no use")
     hole = log_hole(catalogue, one, sound[0].log_end if sound else one.start, end)
     if hole:
         raise Hole(f"log {format_lsn(hole[0])} to {format_lsn(hole[1])} of {one.name} was there and is gone")

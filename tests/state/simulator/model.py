@@ -195,6 +195,7 @@ class Database:
         self.commits = list(commits or [])
         self.digest = digest
         self.log = bytearray()
+        self.floor = start  # its files were never here with less
 
     @property
     def end(self) -> int:

@@ -97,10 +97,13 @@ def set_back(world: World, machine: Machine) -> None:
         return
     database = machine.database
     cut = world.rng.randrange(1, 6)
+    if database.end - cut * RECORD.size < database.floor:
+        return
     older = Database(database.timeline, database.start, database.commits, database.digest)
     kept = list(records(bytes(database.log)))[:-cut]
     dropped = sum(1 for commit, _ in list(records(bytes(database.log)))[-cut:] if commit)
     older.log, older.digest = database.log[: -cut * RECORD.size], kept[-1][1] if kept else 0
+    older.floor = database.floor
     older.commits = database.commits[: len(database.commits) - dropped]
     machine.database, machine.memory = older, None
     machine.drive.arrive()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +12,7 @@ from typing import Any
 from metaflow_anywhere.state import claim as claiming
 from metaflow_anywhere.state import ending
 from metaflow_anywhere.state import restore as restoring
-from metaflow_anywhere.state.bases import ARCHIVE
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
-from metaflow_anywhere.state.documents import Damaged, unsealed
 from metaflow_anywhere.state.judgement import Level
 from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lease import Fenced, check_lease
@@ -29,7 +26,7 @@ from metaflow_anywhere.state.scrub import Scrub
 from metaflow_anywhere.state.shipping import Shipper
 from metaflow_anywhere.state.signs import gather, shipped_end
 from metaflow_anywhere.state.verdict import Choice, Kind, Memory, stand
-from metaflow_anywhere.state.ways import Log, Way, collect, ways
+from metaflow_anywhere.state.ways import Way, ways
 from tests.state.simulator.keeping import ModelKeeper, scrub_of
 from tests.state.simulator.model import (
     SEGMENTS,
@@ -40,6 +37,7 @@ from tests.state.simulator.model import (
     ModelServer,
     records,
 )
+from tests.state.simulator.reading import folders, newest_lived, replayed, restorable
 
 MERGE_AT = 3
 LONG_SECONDS = 1e5  # after which anything may be tried again
@@ -118,6 +116,8 @@ class World:
         elif found.wants_restore:
             self.restore(machine, Wanted(accept_loss=accept_loss, memory=machine.memory))
         self.start(machine, choice)
+        if machine.keeper and machine.keeper.newest is None and self.rng.random() < 0.8:
+            self.base(machine)  # as the product does at once; unless it is stopped before
         if lacks and machine.database is database:
             raise Violation("a database founded a mirror in a root that had nothing of its own")
 
@@ -287,8 +287,6 @@ class World:
             return
         cloud = ModelDrive(drive.cloud, self.rng, late=False)
         catalogue = Catalogue(cloud)
-        if not any(map(catalogue.base_folders, catalogue.path(catalogue.incarnations[one.name]))):
-            return  # before the first base, which `up` waits for
         way = next(ways(catalogue, tip=one.name), None)
         found = len(replayed(catalogue, way)[0].commits) if way else 0
         if found < commits:
@@ -320,63 +318,6 @@ class World:
                 raise Violation(f"{len(unique)} commits of {name} were deleted, which nothing else has")
 
 
-def folders(drive: ModelDrive) -> set[IncarnationName]:
-    """The incarnations of which the drive shows anything."""
-    return {name for path in drive.view if (name := IncarnationName.parse(path.partition("/")[0]))}
-
-
-def newest_lived(drive: ModelDrive) -> IncarnationName | None:
-    """Whom the lease names, if that lived or came after what lived."""
-    try:
-        found = unsealed(drive.view.get("LEASE.json", b""))
-    except Damaged:
-        return None
-    holder = IncarnationName(found["sequence"], found["owner"])
-    return holder if found["lived"] else None
-
-
-def restorable(cloud: Cloud, rng: random.Random) -> dict[IncarnationName, int]:
-    """How many commits can be had back of each incarnation, from all that is in the cloud."""
-    drive = ModelDrive(cloud, rng, late=False)
-    catalogue = Catalogue(drive)
-    found = {}
-    for name in catalogue.incarnations:
-        way = next(ways(catalogue, tip=name), None)
-        if way is not None:
-            found[name] = len(replayed(catalogue, way)[0].commits)
-    return found
-
-
-def replayed(catalogue: Catalogue, way: Way) -> tuple[Database, Log]:
-    """The database that ``way`` leads to, as PostgreSQL would recover it: as far as each record follows the last."""
-    commits, digest = json.loads(catalogue.drive.read(catalogue.file(f"{way.base.folder}/{ARCHIVE}")))
-    logs: dict[int, dict[int, bytes]] = {}
-
-    def write(one: Incarnation, position: int, raw: bytes) -> None:
-        logs.setdefault(one.timeline, {})[position] = raw
-
-    log = collect(catalogue, way, write)
-    result = Database(log.timeline, way.base.log_end, commits, digest)
-    forks = {one.timeline: one.fork for one in way.path if one.history}
-    order = sorted(timeline for timeline in logs if timeline <= log.timeline)
-    position = way.base.log_end
-    for timeline in order:
-        later = [fork for other, fork in forks.items() if other > timeline and other <= log.timeline]
-        stop = min([log.end, *later])
-        raw = bytearray()
-        for place, part in sorted(logs[timeline].items()):
-            if place + len(part) > position + len(raw) >= place:
-                raw[place - position if place >= position else 0 :] = part[max(0, position - place) :]
-        for commit, said in records(bytes(raw[: max(0, stop - position)])):
-            follows = result.copied()
-            follows.write(commit)
-            if follows.digest != said:
-                return result, log
-            result = follows
-        position = result.end
-    return result, log
-
-
 def make_data(data: Path) -> None:
     (data / "global").mkdir(parents=True)
     (data / "global" / "pg_control").touch()
@@ -397,6 +338,7 @@ def rebuild_for(world: World) -> Callable[..., Recovered]:
             f"{log.timeline}\t{format_lsn(switch)}\tno target\n"
         )
         new.write()  # the end of recovery
+        new.floor = new.end
         world.target.database = new
         told["then"]("", log)
         return Recovered(data, way, log)
