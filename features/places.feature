@@ -23,11 +23,16 @@ Feature: It runs where people are
     Then it succeeds
     And no program tried to reach another machine
 
-  Scenario: A clone in a folder of any name
+  Scenario: A clone and a root in folders of any name, from a shell full of settings that are for others
     Given a clone and its environment in a folder called "Colab Notebooks/Team #1; {x} it's"
+    And a root called "My Drive/-$(id) `id` 100% "日本" \ é = "
+    And a shell with settings of other databases, locales, limits and users
     When I run "invoke up"
     Then it succeeds
     And "invoke status" says that every program is healthy
+    When I run "invoke psql -c 'SELECT 40 + 2'"
+    Then it succeeds
+    And it prints "42"
     And the proxy tells who comes too early that the stack is starting
 
   Scenario: As a user whose number has no name

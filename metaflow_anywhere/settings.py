@@ -57,6 +57,13 @@ def _path(text: Any) -> Path:
     return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # resolve() would follow links
 
 
+def _text_path(text: Any) -> Path:
+    """A path that the database, which keeps where artifacts are, can hold."""
+    if any("\udc80" <= character <= "\udcff" for character in str(text)):
+        raise ValueError("has bytes in it that are no text in UTF-8")
+    return _path(text)
+
+
 def _port(text: Any) -> int:
     try:
         number = int(str(text))
@@ -125,7 +132,7 @@ class Settings:
     """What one stack is. ``origins`` tells for each field where its value comes from."""
 
     profile: str = _setting("MF_PROFILE", _one_of(PROFILES), "the defaults that fit a place; found automatically")
-    root: Path = _setting("MF_ROOT", _path, "the one directory worth keeping")
+    root: Path = _setting("MF_ROOT", _text_path, "the one directory worth keeping")
     runtime: str = _setting(
         "MF_RUNTIME", _one_of(RUNTIMES), "how programs run: from wheels, or in user-space containers"
     )
@@ -143,7 +150,7 @@ class Settings:
         " then do all that you may",
     )  # fmt: skip
     pgdata_dir: Path = _setting("PGDATA_DIR", _path, "the database's own files, on a fast local disk")
-    datastore_dir: Path = _setting("DATASTORE_DIR", _path, "artifacts, logs of tasks and cards")
+    datastore_dir: Path = _setting("DATASTORE_DIR", _text_path, "artifacts, logs of tasks and cards")
     state_dir: Path = _setting(
         "MF_STATE_DIR", _path, "what belongs to this machine: programs, sockets, logs, passwords"
     )

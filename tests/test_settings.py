@@ -145,6 +145,13 @@ def test_a_path_with_a_line_break_is_refused_by_name() -> None:
         resolve(environ={"MF_ROOT": "/srv/a\nb"})
 
 
+@pytest.mark.parametrize("path", [b"/srv/caf\xe9", b"/srv/\xff\xfe/x"])
+@pytest.mark.parametrize("variable", ["MF_ROOT", "DATASTORE_DIR"])
+def test_a_path_that_the_database_could_not_hold_is_refused_by_name(variable: str, path: bytes) -> None:
+    with pytest.raises(SettingsError, match="no text in UTF-8"):
+        resolve(environ={variable: os.fsdecode(path)})
+
+
 @pytest.mark.parametrize("host", ["a{b", 'a"b', "a b", "a`b"])
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(SettingsError, match="ui_ext_url"):

@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import platform
-import shutil
 import socket
 import statistics
 import subprocess
@@ -46,6 +45,7 @@ class Checkout:
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
+    roots: int = 0
 
     def __post_init__(self) -> None:
         self.place.mkdir(mode=0o755)
@@ -54,9 +54,9 @@ class Checkout:
         dropped = ("MF_", "METAFLOW_", "VIRTUAL_ENV")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         self.environ = {
-            **kept, "MF_ROOT": str(self.place / "root"), "MF_STATE_DIR": str(self.place / "state"),
-            "MF_PORT": str(self.port),
+            **kept, "MF_STATE_DIR": str(self.place / "state"), "MF_PORT": str(self.port), "HOME": str(self.place),
         }  # fmt: skip
+        self.begin_anew()
 
     def run(self, command: str, *, called: str = "", cwd: Path | None = None) -> str:
         """Run ``invoke command``, which must succeed, and keep its figures as those of ``called``; its output."""
@@ -75,6 +75,11 @@ class Checkout:
             self.seconds[called].append(time.perf_counter() - began)
             self.cpu[called].append(usage.ru_utime + usage.ru_stime)
         return printed
+
+    def begin_anew(self) -> None:
+        """Another root, empty, from now on: one that was emptied would be refused, since there had been something."""
+        self.roots += 1
+        self.environ["MF_ROOT"] = str(self.place / f"root-{self.roots}")
 
     def weigh(self, when: str) -> None:
         """The memory of each program, in bytes."""
@@ -137,7 +142,7 @@ def checkouts(before: Path | None) -> Iterator[list[Checkout]]:
 
 def measure(one: Checkout) -> None:
     """One round of everything."""
-    shutil.rmtree(one.place / "root", ignore_errors=True)
+    one.begin_anew()
     one.run("up", called="up, empty root")
     one.run("up", called="up, already up")
     for verb in ("--list", "status", "env"):

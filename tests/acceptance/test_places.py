@@ -153,6 +153,24 @@ def a_clone_in_a_folder(fresh_place: Place, name: str) -> Place:
     return fresh_place
 
 
+@given(parsers.re(r'a root called "(?P<name>.*)"'))
+def a_root_called(place: Place, name: str) -> None:
+    place.variables["MF_ROOT"] = str(place.folder / name)
+
+
+@given("a shell with settings of other databases, locales, limits and users")
+def a_shell_of_others(place: Place) -> None:
+    place.variables |= {
+        "PGPASSWORD": "x", "PGSERVICE": "y", "PGOPTIONS": "-c search_path=x", "PGHOSTADDR": "192.0.2.1",
+        "PGSSLMODE": "verify-full", "PGCHANNELBINDING": "require", "PGGSSENCMODE": "require", "PGDATA": "/nonexistent",
+        "LC_ALL": "tr_TR.ISO-8859-9", "PYTHONIOENCODING": "ascii", "TZ": "Nowhere/Bad", "TMPDIR": "/nonexistent",
+        "USER": "ja\"ne $x d'oe", "METAFLOW_USER": 'J. "D"', "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_PROFILE": "none", "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
+        "PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2",
+    }  # fmt: skip
+    place.prefix = (*place.prefix, "bash", "-c", 'umask 077; ulimit -n 256; exec "$@"', "bash")
+
+
 @then("the proxy tells who comes too early that the stack is starting")
 def the_proxy_tells(place: Place) -> None:
     program = psutil.Process(place.pids()["ui"])
