@@ -105,3 +105,17 @@ Feature: A root that is partly there, older, or not mounted
     When I run "invoke up"
     Then it succeeds
     And the run of Kept is still there
+
+  Scenario: A root that an earlier version wrote
+    Given a root that an earlier version wrote, whose machine was killed
+    When I run "invoke up"
+    Then it succeeds
+    And it prints "the database had not been stopped"
+    And its three runs of Old are there, and a new one has a number that none has had
+    When I run "invoke down"
+    Then it prints "transactions are in the mirror"
+    When root is brought to another machine, without the database's own files
+    And I run "invoke up"
+    Then it succeeds
+    And it prints "nothing is missing"
+    And all four runs of Old are there

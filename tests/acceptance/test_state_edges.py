@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
+import requests
 from pytest_bdd import given, parsers, scenarios, then, when
 
+from metaflow_anywhere.database.numbers import LOST_RUNS
+from metaflow_anywhere.state.documents import sealed, unsealed
 from tests.acceptance.place import Place, eventually
 from tests.acceptance.test_state import (
     a_flow_with_a_run,
@@ -19,6 +25,7 @@ from tests.acceptance.test_state import (
 )
 
 scenarios("state_edges.feature")
+OLD_ROOT = Path(__file__).with_name("old_root_bfa366f.tar.xz")
 
 
 @when(parsers.parse("a flow called {name} with a run"))
@@ -140,3 +147,39 @@ def it_comes_back(place: Place) -> None:
 @when("a file of the database is emptied")
 def a_file_of_the_database_is_emptied(place: Place) -> None:
     (place.settings.pgdata_dir / "global" / "pg_control").write_bytes(b"")
+
+
+@given("a root that an earlier version wrote, whose machine was killed", target_fixture="place")
+def an_old_root(fresh_place: Place) -> Place:
+    """Written by bfa366f: three runs, one of them after a stop. To be small, its catalogues were thinned out, and its
+    base is kept unpacked; so it is packed here, and its manifest, which has the digest of that, sealed again."""
+    with tarfile.open(OLD_ROOT) as archive:
+        archive.extractall(fresh_place.root, filter="data")
+    (unpacked,) = fresh_place.root.glob("pg/inc-*/base-*/base.tar")
+    packed = gzip.compress(unpacked.read_bytes(), compresslevel=1)
+    unpacked.with_name("base.tar.gz").write_bytes(packed)
+    unpacked.unlink()
+    manifest = unpacked.with_name("MANIFEST.json")
+    told = unsealed(manifest.read_bytes())
+    told["files"]["base.tar.gz"] = {"sha256": hashlib.sha256(packed).hexdigest(), "bytes": len(packed)}
+    manifest.write_bytes(sealed(told))
+    return fresh_place
+
+
+def old_runs(place: Place) -> list[int]:
+    answer = requests.get(f"{place.url}/service/flows/Old/runs", timeout=60)
+    return sorted(int(run["run_number"]) for run in answer.json())
+
+
+@then("its three runs of Old are there, and a new one has a number that none has had")
+def the_old_runs_are_there(place: Place) -> None:
+    assert old_runs(place) == [1, 2, 3]
+    answer = requests.post(f"{place.url}/service/flows/Old/run", json={}, timeout=60)
+    assert int(answer.json()["run_number"]) > LOST_RUNS
+
+
+@then("all four runs of Old are there")
+def all_runs_are_there(place: Place) -> None:
+    found = old_runs(place)
+    assert found[:3] == [1, 2, 3]
+    assert len(found) == 4
