@@ -106,11 +106,12 @@ def saved(standing: Standing) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Two units are enough: 45 s, 3 min 20 s, 5 h 10 min, 12 d 4 h."""
+    """Two units are enough: 45 s, 3 min 20 s, 5 h, 12 d 4 h."""
     whole = int(seconds)
     for name, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if whole >= size:
-            return f"{whole // size} {name} {whole % size // part} {smaller}"
+            rest = whole % size // part
+            return f"{whole // size} {name} {rest} {smaller}" if rest else f"{whole // size} {name}"
     return f"{whole} s"
 
 

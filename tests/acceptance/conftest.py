@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Browser, Page
 from pytest_bdd import given, parsers, then, when
 
+from tests import browsing
 from tests.acceptance.place import Place, eventually, new_place, words
 
 
@@ -184,3 +186,28 @@ def there_is_no_flow(place: Place, flow: str) -> None:
 @then("there is no database yet")
 def no_database(place: Place) -> None:
     assert not place.settings.pgdata_dir.exists()
+
+
+# ---- a browser, for whatever has pages
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsing.browser() as one:
+        yield one
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[browsing.Tab]:
+    with browsing.tab(chromium) as one:
+        yield one
+
+
+@pytest.fixture
+def page(tab: browsing.Tab) -> Page:
+    return tab.page
+
+
+@given("a browser")
+def a_browser(tab: browsing.Tab) -> None:
+    pass

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_bdd import given, scenarios, then, when
 
 from tests import browsing
@@ -87,28 +87,6 @@ def new_run(place: Place, flow: str) -> int:
 @given("a stack that is told of another web UI's folder and of another one's origin", target_fixture="place")
 def the_stack(stack: Place) -> Place:
     return stack
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browsing.browser() as one:
-        yield one
-
-
-@pytest.fixture
-def tab(chromium: Browser) -> Iterator[browsing.Tab]:
-    with browsing.tab(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def page(tab: browsing.Tab) -> Page:
-    return tab.page
-
-
-@given("a browser")
-def a_browser(tab: browsing.Tab) -> None:
-    pass
 
 
 @when("I open the stack's page")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,28 +17,6 @@ from tests.acceptance.place import Place, eventually
 
 scenarios("web_ui.feature")
 RUN_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browsing.browser() as one:
-        yield one
-
-
-@pytest.fixture
-def tab(chromium: Browser) -> Iterator[browsing.Tab]:
-    with browsing.tab(chromium) as one:
-        yield one
-
-
-@pytest.fixture
-def page(tab: browsing.Tab) -> Page:
-    return tab.page
-
-
-@given("a browser")
-def a_browser(tab: browsing.Tab) -> None:
-    pass
 
 
 @given("a run of the flow showcase", target_fixture="run")

@@ -1,7 +1,7 @@
 """Metaflow's own client against the service: the oldest that is supported, the installed one, and the newest there is.
 
-``--newest-client`` fetches the newest from the package index and runs the same with it: the day on which a release
-comes that fails here, this test names it.
+``--newest-client`` (and ``--long``) fetches the newest from the package index and runs the same with it: the day on
+which a release comes that fails here, this test names it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def world(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(params=["oldest", "installed", "newest"])
 def client(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> str:
     """The version of the client that `world` runs flows with."""
-    if request.param == "newest" and not request.config.getoption("--newest-client"):
+    wants_newest = request.config.getoption("--newest-client") or request.config.getoption("--long")
+    if request.param == "newest" and not wants_newest:
         pytest.skip("it is fetched from the package index with --newest-client only")
     world.environment.pop("PYTHONPATH", None)
     if request.param != "installed":

@@ -37,7 +37,7 @@ def files(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3725, "1 h 2 min"), (90061, "1 d 1 h")]
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90061, "1 d 1 h")]
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -17,7 +17,7 @@ from tests.ui.conftest import World
 
 @dataclass(frozen=True)
 class MadeTask:
-    """A task of a made run; attempt 0 of it went well."""
+    """A task of a made run; attempt 0 of it went well, unless it was made as one that goes on."""
 
     run: MadeRun
     step: str
@@ -68,13 +68,17 @@ class MadeRun:
         """The datastore."""
         return self.world.place.settings.datastore_dir / ".metaflow"
 
-    def task(self, step: str) -> MadeTask:
-        """A new task of ``step`` that has gone well."""
-        body = {"user_name": "anna"}
-        _ensure(self.world, f"{self.below}/steps/{step}/step", body)
-        made = MadeTask(self, step, int(self.world.post(f"{self.below}/steps/{step}/task", body)["task_id"]))
-        made.says(attempt="0", attempt_ok="True")
+    def task(self, step: str, *, ended: bool = True) -> MadeTask:
+        """A new task of ``step`` that has gone well, or that is at work."""
+        made = self.registered(step)
+        made.says(attempt="0", **({"attempt_ok": "True"} if ended else {}))
         return made
+
+    def registered(self, step: str) -> MadeTask:
+        """A new task of ``step`` that has not begun."""
+        body = {"user_name": "anna", "system_tags": ["metaflow_version:2.19.39"]}
+        _ensure(self.world, f"{self.below}/steps/{step}/step", body)
+        return MadeTask(self, step, int(self.world.post(f"{self.below}/steps/{step}/task", body)["task_id"]))
 
 
 def _ensure(world: World, path: str, document: object) -> None:

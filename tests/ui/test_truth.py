@@ -12,6 +12,7 @@ from tests.browsing import tab
 from tests.ui.conftest import World
 from tests.ui.made import MadeRun, made_run
 
+LATER_MS = 100
 # Notes every title that the page ever has.
 TITLES = """
 window.__titles = [];
@@ -81,10 +82,13 @@ def test_only_the_edges_that_a_switch_has_taken_are_drawn_so(browser: Browser, w
     run.task("_parameters").has({"_graph_info": graph(steps)})
     run.task("begin").has({"_transition": (["train"], None)})
     run.task("train").has({"_transition": (["train"], None)})
-    run.task("train").has({"_transition": (["wrap"], None)})
-    run.task("wrap").has({"_transition": (["end"], None)})
     with tab(browser) as one:
         page = one.open(f"{world.url}/Switch/{run.number}/view/dag")
+        expect(page.locator(".graph-lines g.is-taken")).to_have_count(2)
+        with page.expect_response(lambda answer: "_transition" in answer.url):
+            last = run.task("train")
+        last.has({"_transition": (["wrap"], None)})  # after the first word of its end, as clients do
+        run.task("wrap").has({"_transition": (["end"], None)})
         cards = page.get_by_role("list", name="Steps").get_by_role("button")
         expect(cards.filter(has_text="tiny")).to_contain_text("not started")
         # begin to train, train to itself, train to wrap; not begin to wrap, though both have tasks
@@ -92,6 +96,59 @@ def test_only_the_edges_that_a_switch_has_taken_are_drawn_so(browser: Browser, w
         run.task("end")
         expect(cards.filter(has_text="tiny")).to_contain_text("skipped")
         expect(page.locator(".graph-lines g.is-taken")).to_have_count(4)
+
+
+def test_what_was_watched_to_its_end_is_what_a_reload_shows(browser: Browser, world: World) -> None:
+    """What an attempt says after the first word of its end is told by no event."""
+    run = made_run(world, "Ending")
+    task = run.task("start", ended=False)
+    with tab(browser) as watching, tab(browser) as fresh:
+        page = watching.open(f"{world.url}/Ending/{run.number}/view/task")
+        row = page.get_by_role("table", name="Tasks").locator(".task-row").filter(has_text="start")
+        expect(row).to_contain_text("Running")
+        with page.expect_response(lambda answer: f"task_id={task.id}" in answer.url):  # it asks how long it took
+            task.says(attempt_ok="True")
+        expect(row).to_contain_text("Completed")
+        task.says(**{"attempt-done": "0"})
+        run.task("end")
+        expect(page.locator(".facts")).to_contain_text("Completed")
+        reloaded = fresh.open(f"{world.url}/Ending/{run.number}/view/task")
+        truth = reloaded.get_by_role("table", name="Tasks").locator(".task-row").filter(has_text="start")
+        expect(truth).to_contain_text("Completed")
+        attempt = world.data(f"/flows/Ending/runs/{run.number}/steps/start/tasks/{task.id}")
+        assert attempt["duration"] > LATER_MS, "what came after the first word counts"
+        expect(row).to_have_text(truth.inner_text(), use_inner_text=True)
+
+
+def test_a_task_that_has_not_begun_is_not_said_to_run(browser: Browser, world: World) -> None:
+    run = made_run(world, "Waits")
+    task = run.registered("start")
+    with tab(browser) as one:
+        page = one.open(world.url + task.page)
+        facts = page.locator(".task-facts")
+        expect(facts).to_contain_text("Pending")
+        expect(facts).to_contain_text("Registered")
+        assert "Started" not in facts.inner_text()
+        task.says(attempt="0")
+        expect(facts).to_contain_text("Running")
+        expect(facts).to_contain_text("Started")
+
+
+@pytest.mark.parametrize(
+    ("stack", "shown"),
+    [
+        ('{"cities=Rio, Brazil"}', "cities=Rio, Brazil"),
+        ("{countries=de,years=2020}", "countries=de, years=2020"),
+        ('{"words=say \\"hi\\"","paths=C:\\\\x"}', 'words=say "hi", paths=C:\\x'),
+    ],
+)
+def test_foreach_values_are_shown_as_they_are(browser: Browser, world: World, stack: str, shown: str) -> None:
+    run = made_run(world, "Values")
+    run.task("work").says(**{"foreach-stack": stack})
+    run.task("work")
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Values/{run.number}/view/task")
+        expect(page.get_by_role("row").filter(has_text=shown)).to_be_visible()
 
 
 def test_a_resumed_run_and_its_clones_lead_to_where_they_come_from(browser: Browser, world: World) -> None:
@@ -112,6 +169,17 @@ def test_a_resumed_run_and_its_clones_lead_to_where_they_come_from(browser: Brow
         assert "Nothing was written" not in page.inner_text("body")
         link.click()
         expect(page).to_have_url(world.url + origin.page)
+
+
+def test_a_run_that_is_being_resumed_says_so_though_its_tasks_tell_late(browser: Browser, world: World) -> None:
+    first, second = made_run(world, "Resuming"), made_run(world, "Resuming")
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Resuming/{second.number}")
+        with page.expect_response(lambda answer: "origin-run-id" in answer.url):
+            task = second.task("start")
+        task.says(**{"origin-run-id": str(first.number)})
+        second.task("work")
+        expect(page.locator(".facts")).to_contain_text(f"Resumed from\n{first.number}", use_inner_text=True)
 
 
 def test_steps_of_any_name_are_known(browser: Browser, world: World) -> None:

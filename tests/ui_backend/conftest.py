@@ -12,6 +12,7 @@ import pytest
 from tests.service.running import RunningService, new_database, service_environment
 from tests.ui_backend.running import RunningUI
 from tests.ui_backend.world import Runs, World
+from tests.ui_backend.writing import Writer
 
 _numbers = itertools.count()
 
@@ -92,3 +93,18 @@ def table(database: str) -> Iterator[psycopg.Connection]:
     """That database, past everything."""
     with psycopg.connect(database, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A metadata service of this module's: what is written here is nobody else's business."""
+    running = RunningService(tmp_path_factory.mktemp("service"), service_environment(database))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def writer(service: RunningService) -> Writer:
+    made = Writer(service.url)
+    made.post("", {"user_name": "ann"})
+    return made

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,41 +16,7 @@ from metaflow_anywhere.ui_backend.live.publishers import LOOK_SECONDS
 from tests.service.running import RunningService, service_environment
 from tests.ui_backend.running import Browser, RunningUI
 from tests.ui_backend.world import Runs, World
-
-_numbers = itertools.count()
-
-
-class Writer:
-    """Writes to the metadata service as a client does."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.flow = f"Live{next(_numbers)}"
-
-    def post(self, path: str, body: Any) -> Any:
-        answer = requests.post(f"{self._url}/flows/{self.flow}{path}", json=body, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def run(self) -> int:
-        tags = {"tags": ["mine"], "system_tags": ["user:ann", "metaflow_version:2.19.39"]}
-        return int(self.post("/run", {"user_name": "ann", **tags})["run_number"])
-
-    def task(self, run: int, step: str) -> int:
-        self.post(f"/runs/{run}/steps/{step}/step", {})
-        return int(self.post(f"/runs/{run}/steps/{step}/task", {})["task_id"])
-
-    def metadata(self, run: int, step: str, task: int, field: str, value: str, attempt: int = 0) -> None:
-        row = {"field_name": field, "value": value, "type": field, "tags": [f"attempt_id:{attempt}"]}
-        self.post(f"/runs/{run}/steps/{step}/tasks/{task}/metadata", [row])
-
-
-@pytest.fixture(scope="module")
-def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A metadata service of this module's: what is written here is nobody else's business."""
-    running = RunningService(tmp_path_factory.mktemp("service"), service_environment(database))
-    yield running
-    running.stop()
+from tests.ui_backend.writing import Writer, is_event
 
 
 @pytest.fixture(scope="module")
@@ -60,22 +25,6 @@ def own_ui(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running = RunningUI(tmp_path_factory.mktemp("ui"), service_environment(database))
     yield running
     running.stop()
-
-
-@pytest.fixture
-def writer(service: RunningService) -> Writer:
-    made = Writer(service.url)
-    made.post("", {"user_name": "ann"})
-    return made
-
-
-def is_event(kind: str, uuid: str, **data: Any) -> Any:
-    """A condition on messages."""
-    return lambda message: (
-        message["type"] == kind
-        and message["uuid"] == uuid
-        and all(message["data"].get(key) == value for key, value in data.items())
-    )
 
 
 def test_what_happens_to_a_run_is_told_as_it_happens(own_ui: RunningUI, writer: Writer) -> None:
@@ -159,7 +108,9 @@ def test_parameters_are_told_when_a_run_has_its_steps(ui: RunningUI, runs: Runs,
         async with Browser(ui.url) as browser:
             path = f"/flows/Sleeper/runs/{runs.sleeper}"
             await browser.subscribe(f"{path}/parameters", "parameters")
-            answer = requests.post(f"{world.service_url}{path}/steps/start{next(_numbers)}/step", json={}, timeout=60)
+            answer = requests.post(
+                f"{world.service_url}{path}/steps/start{time.monotonic_ns()}/step", json={}, timeout=60
+            )
             assert answer.status_code == 200
             told = await browser.until(is_event("UPDATE", "parameters"))
             assert set(told["data"]) == {"awake"}

@@ -10,19 +10,12 @@ import psycopg
 import pytest
 
 from metaflow_anywhere.ui_backend.live.watches import Watches
-from tests.service.running import RunningService, service_environment
+from tests.service.running import service_environment
 from tests.ui_backend.running import Browser, RunningUI
-from tests.ui_backend.test_live import Writer, is_event
+from tests.ui_backend.writing import Writer, is_event
 
 SHORT_SECONDS = 2
 Happening = Callable[[Writer, int, int], None]
-
-
-@pytest.fixture(scope="module")
-def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    running = RunningService(tmp_path_factory.mktemp("service"), service_environment(database))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +35,6 @@ def forgetful_ui(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     running = RunningUI(tmp_path_factory.mktemp("forgetful"), told)
     yield running
     running.stop()
-
-
-@pytest.fixture
-def writer(service: RunningService) -> Writer:
-    made = Writer(service.url)
-    made.post("", {"user_name": "ann"})
-    return made
 
 
 def a_new_task(writer: Writer, run: int, task: int) -> None:

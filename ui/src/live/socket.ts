@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { check, liveAddress, stale, whenStale } from "../api";
+import { check, liveAddress, serverNow, stale, whenStale } from "../api";
 
 export interface LiveEvent<T> {
   type: "INSERT" | "UPDATE" | "DELETE";
@@ -21,7 +21,16 @@ const LONGEST_WAIT_MS = 10_000;
 export type Connection = "idle" | "connecting" | "open" | "lost";
 export const connection = signal<Connection>("idle");
 
-const subscriptions = new Map<string, { resource: string; listener: Listener }>();
+/** `at`: Unix seconds at which it was wanted. What it belongs to is loaded meanwhile, and either may arrive first: events
+ *  since then are asked for too. */
+interface Subscription {
+  resource: string;
+  listener: Listener;
+  at: number;
+}
+
+const subscriptions = new Map<string, Subscription>();
+const seconds = (): number => Math.floor(serverNow() / 1000);
 let socket: WebSocket | null = null;
 let pinger: ReturnType<typeof setInterval> | undefined;
 let pongDue: ReturnType<typeof setTimeout> | undefined;
@@ -33,8 +42,9 @@ let lostAt: number | null = null;
 /** Calls `listener` for each event of `resource` (a path with its filters) until the returned function is called. */
 export function subscribe<T>(resource: string, listener: (event: LiveEvent<T>) => void): () => void {
   const uuid = newId();
-  subscriptions.set(uuid, { resource, listener });
-  if (socket?.readyState === WebSocket.OPEN) say({ type: "SUBSCRIBE", uuid, resource });
+  const at = seconds();
+  subscriptions.set(uuid, { resource, listener, at });
+  if (socket?.readyState === WebSocket.OPEN) say({ type: "SUBSCRIBE", uuid, resource, since: at });
   else if (socket === null && connection.value === "idle") connect();
   return () => {
     subscriptions.delete(uuid);
@@ -55,8 +65,9 @@ function connect(): void {
   socket = opened;
   opened.onopen = () => {
     wait = FIRST_WAIT_MS;
-    const since = lostAt === null ? {} : { since: lostAt };
-    for (const [uuid, { resource }] of subscriptions) say({ type: "SUBSCRIBE", uuid, resource, ...since });
+    for (const [uuid, { resource, at }] of subscriptions) {
+      say({ type: "SUBSCRIBE", uuid, resource, since: Math.max(at, lostAt ?? 0) });
+    }
     // The server replays five minutes at most, and only if it is still the same process.
     if (lostAt !== null) stale();
     lostAt = null;
@@ -69,7 +80,7 @@ function connect(): void {
     socket = null;
     clearInterval(pinger);
     clearTimeout(pongDue);
-    lostAt ??= Math.floor(Date.now() / 1000);
+    lostAt ??= seconds();
     connection.value = "lost";
     void check();
     retry = setTimeout(connect, wait);

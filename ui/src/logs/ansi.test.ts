@@ -73,6 +73,8 @@ test("of a progress bar the last state is shown", () => {
   expect(plain("10%\r20%\r30%")).toBe("30%");
   expect(plain("done\r")).toBe("done");
   expect(plain("\r")).toBe("");
+  expect(plain("long first words\rshort\r\n".trimEnd())).toBe("short");
+  expect(plain(`${"x".repeat(300_000)}\r${ESC}[32mdone 100%${ESC}[0m`)).toBe("done 100%");
 });
 
 test("a megabyte of escapes is over in a moment", () => {

@@ -174,7 +174,7 @@ function TaskRow({ task, flow, run, facts }: { task: UITask; flow: string; run: 
         {task.attempt_id}
       </span>
       <span class="cell cell-ts_epoch soft" role="cell">
-        <Time at={startOf(task)} />
+        <Time at={task.status === "pending" ? null : startOf(task)} />
       </span>
       <span class="cell cell-duration" role="cell">
         <Duration ms={task.duration} since={running ? startOf(task) : undefined} />

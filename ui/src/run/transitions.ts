@@ -15,10 +15,12 @@ export function useTransitions(flow: string, run: string, dag: Dag | null | unde
   const key = JSON.stringify(["transitions", flow, run, switches]);
   const found = useLoad(done > 0 ? key : null, (signal) => ask(flow, run, switches, signal));
   const { again } = found;
+  // An attempt's artifacts come after the first word of its end, and before anything of the next step.
+  const reached = new Set(tasks.map(({ step_name }) => step_name)).size;
   useEffect(() => {
     if (done > 0) again(); // what is known stays until more is
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each task that ends
-  }, [done]);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once for each task that ends, and each step that is reached
+  }, [done, reached]);
   return found.data ?? NONE;
 }
 

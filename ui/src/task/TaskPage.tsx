@@ -181,7 +181,7 @@ function Header({ shown, attempts, place: { flow, run }, facts, origin, caught }
           </Fact>
         )}
         {origin && <Fact name="Cloned from">{origin}</Fact>}
-        <Fact name="Started">
+        <Fact name={shown.status === "pending" ? "Registered" : "Started"}>
           <Time at={start} />
         </Fact>
         {shown.finished_at !== null && !running && (
@@ -189,9 +189,11 @@ function Header({ shown, attempts, place: { flow, run }, facts, origin, caught }
             <Time at={shown.finished_at} />
           </Fact>
         )}
-        <Fact name="Duration">
-          <Duration ms={shown.duration} since={shown.status === "running" ? start : undefined} />
-        </Fact>
+        {shown.status !== "pending" && (
+          <Fact name="Duration">
+            <Duration ms={shown.duration} since={shown.status === "running" ? start : undefined} />
+          </Fact>
+        )}
         {attempts.length > 1 && (
           <Fact name="Attempt">
             <span class="num">

@@ -17,6 +17,22 @@ test("data is handed to the page it belongs to; another page is loaded for other
   expect(whatToDo({ token: "a", updates: false }, { reload_token: "a" })).toBe("nothing");
 });
 
+test("a card that is refreshed step by step is loaded again only when its layout changes, and at its end", () => {
+  const seen = ["a", "a", "b", "b", "final"].map((token) => ({ reload_token: token }));
+  let said = { token: "a", updates: true };
+  const done = seen.map((data) => {
+    const what = whatToDo(said, data);
+    if (what === "load") said = { ...said, token: data.reload_token };
+    return what;
+  });
+  expect(done).toEqual(["post", "post", "load", "post", "load"]);
+});
+
+test("a page that takes no updates is not posted to, and not loaded for ever", () => {
+  const said = { token: "final", updates: false };
+  expect([{ reload_token: "final" }, { reload_token: "x" }, {}].map((data) => whatToDo(said, data as never))).not.toContain("load");
+});
+
 const card = (hash: string, attempt_id?: number | null, origin: string | null = null) => ({ id: null, type: "blank", hash, attempt_id, origin });
 
 test("the cards of the attempt that is looked at come first, those of others apart", () => {

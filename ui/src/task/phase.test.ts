@@ -23,3 +23,14 @@ test("one that was followed by another a generous time ago is whole", () => {
   expect(phaseOf(attempts[1]!, known({ attempts, now: 1000 + GENEROUS_MS }))).toBe("ending");
   expect(phaseOf(attempts[1]!, known({ attempts, now: 1001 + GENEROUS_MS }))).toBe("whole");
 });
+
+test("a run that failed or fell silent is given the same generous time as one that went well", () => {
+  const failed = run("failed", null); // the last that was heard of it was at 3 s
+  expect(phaseOf(attempt("completed"), known({ run: failed, now: 3000 + GENEROUS_MS }))).toBe("ending");
+  expect(phaseOf(attempt("failed"), known({ run: failed, now: 3001 + GENEROUS_MS }))).toBe("whole");
+});
+
+test("what has not begun, and what nobody knows of, is not said to be whole", () => {
+  expect(phaseOf(attempt("pending"), known({ logWhole: true, now: 1e12 }))).toBe("running");
+  expect(phaseOf(attempt("unknown"), known({ now: 1e12 }))).toBe("ending");
+});

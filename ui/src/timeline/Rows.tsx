@@ -59,7 +59,7 @@ function Drawn({ row, id, span, now, height, active, marked, note, caught, until
         )}
         {row.kind === "task" && until !== undefined && <AfterBar task={row.task} until={until} span={span} />}
       </span>
-      <span class="timeline-lasted num">{formatDuration(row.kind === "step" ? stepLasted(row.step, now) : lasted(row.task, now))}</span>
+      <span class="timeline-lasted num">{row.kind === "step" ? formatDuration(stepLasted(row.step, now)) : row.task.status === "pending" ? "–" : formatDuration(lasted(row.task, now))}</span>
     </div>
   );
 }
