@@ -119,3 +119,20 @@ Feature: A root that is partly there, older, or not mounted
     Then it succeeds
     And it prints "nothing is missing"
     And all four runs of Old are there
+
+  Scenario: A run that was lost has left artifacts, and no other run takes them for its own
+    Given a stack that is up
+    When a run of Linear carries the word "first"
+    And I run "invoke down"
+    And root is brought to another machine, without the database's own files
+    And I run "invoke up"
+    And a run of Linear carries the word "second"
+    Then its number follows the first's, with no more of a gap than PostgreSQL's own
+    When I run "invoke snapshot --name early"
+    And a run of Linear carries the word "lost"
+    And I run "invoke down"
+    And I run "invoke restore-snapshot --snapshot early --replace"
+    And I run "invoke up"
+    And a run of Linear carries the word "new"
+    Then it has another number than the lost one, whose artifacts are still in the datastore
+    And each run that is there reads its own word

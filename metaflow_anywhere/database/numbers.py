@@ -15,9 +15,10 @@ from typing import Any
 from metaflow_anywhere.later import psycopg
 
 LARGEST_RUN = 2**31 - 1  # of an integer column
+LARGEST_TASK = 2**53  # which JavaScript counts exactly to
 LAST_NUMBER = "SELECT pg_catalog.pg_sequence_last_value(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass)"
 LOST_RUNS = 10_000  # more than are begun in what a mirror may lack; 200,000 such jumps fit in a run's number
-LOST_TASKS = 1_000_000  # a hundred of each of those; 9e9 such jumps fit in 2**53, which JavaScript counts exactly to
+LOST_TASKS = 1_000_000  # a hundred of each of those; 9e9 such jumps fit in a task's number
 RUNS, TASKS = ("public.runs_v3", "run_number"), ("public.tasks_v3", "task_id")
 SET = "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass, %s)"
 
@@ -28,10 +29,17 @@ def skip_numbers(connection: psycopg.Connection[Any], datastores: Iterable[Path]
     there = connection.execute("SELECT pg_catalog.to_regclass('public.tasks_v3') IS NOT NULL").fetchone()
     if there != (True,):
         return
-    stored = max((largest_run(root) for root in datastores), default=0)
-    for table, column, least, jump in ((*RUNS, stored, LOST_RUNS), (*TASKS, 0, LOST_TASKS)):
-        last = connection.execute(LAST_NUMBER, [table, column]).fetchone()
-        connection.execute(SET, [table, column, max((last and last[0]) or 0, least) + jump])
+    places = list(datastores)
+    runs, tasks = _last(connection, *RUNS), _last(connection, *TASKS)
+    stored = max((largest_run(root) for root in places), default=0)
+    begun = max((largest_task(root, runs) for root in places), default=0)
+    connection.execute(SET, [*RUNS, max(runs, stored) + LOST_RUNS])
+    connection.execute(SET, [*TASKS, max(tasks, begun) + LOST_TASKS])
+
+
+def _last(connection: psycopg.Connection[Any], table: str, column: str) -> int:
+    found = connection.execute(LAST_NUMBER, [table, column]).fetchone()
+    return (found and found[0]) or 0
 
 
 def largest_run(datastore: Path) -> int:
@@ -41,6 +49,23 @@ def largest_run(datastore: Path) -> int:
         for run in _folders(flow):
             if run.name.isascii() and run.name.isdigit() and int(run.name) + LOST_RUNS < LARGEST_RUN:
                 largest = max(largest, int(run.name))
+    return largest
+
+
+def largest_task(datastore: Path, since: int) -> int:
+    """The largest number of a task that has a folder below a run of the number ``since`` or a later one (0: none).
+
+    Runs that a database has lost are later than all that it knows, so that few folders are looked at.
+    """
+    largest = 0
+    for flow in _folders(datastore / ".metaflow"):
+        for run in _folders(flow):
+            if not (run.name.isascii() and run.name.isdigit() and int(run.name) >= since):
+                continue
+            for step in _folders(run):
+                for task in _folders(step):
+                    if task.name.isascii() and task.name.isdigit() and int(task.name) + LOST_TASKS < LARGEST_TASK:
+                        largest = max(largest, int(task.name))
     return largest
 
 

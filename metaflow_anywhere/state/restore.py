@@ -21,13 +21,13 @@ from metaflow_anywhere.state.dumps import newest_dump
 from metaflow_anywhere.state.judgement import Judgement, Level, describe, judge
 from metaflow_anywhere.state.layout import FENCED, IncarnationName
 from metaflow_anywhere.state.lease import begin_living, take_lease
-from metaflow_anywhere.state.life import write_life
+from metaflow_anywhere.state.life import read_life, write_life
 from metaflow_anywhere.state.looking import look
 from metaflow_anywhere.state.lsn import parse_lsn
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server
-from metaflow_anywhere.state.signs import gather
+from metaflow_anywhere.state.signs import gather, has_database
 from metaflow_anywhere.state.verdict import LOADING, Kind, Memory, Situation
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
@@ -160,6 +160,8 @@ def restore(
     if wanted.source is None and wanted.base is None:
         _await_handover(drive, before.newest, handover, say)
     catalogue = Catalogue(source, known=before)
+    life = read_life(data) if has_database(data) else None
+    copied = life is not None and life.is_copy(data)  # what it was copied from may go on as well
     work = data.with_name(f".{data.name}.restoring")
     half = work / "data"
     rejected: list[str] = []
@@ -177,7 +179,7 @@ def restore(
         ]  # fmt: skip
         server.close()
         whole = _judge(catalogue, wanted, log).level is Level.COMPLETE
-        if not whole or wanted.tip is not None or wanted.source is not None:
+        if not whole or copied or wanted.tip is not None or wanted.source is not None:
             skip(conninfo)
 
     for way in _ways(catalogue, wanted):

@@ -29,7 +29,9 @@ def gather(
     names = [*catalogue.incarnations, *catalogue.unreadable]
     mine = read_life(data) if data is not None and has_database(data) else None
     known = catalogue.incarnations
-    looked_at = [name for name in known if mine is None or name == mine.incarnation.name]
+    # where nobody has gone on from here, the others' logs decide nothing, and each costs a look at the drive
+    all_count = mine is None or any(name > mine.incarnation.name for name in known)
+    looked_at = [name for name in known if all_count or (mine and name == mine.incarnation.name)]
     ends = {name: mirrored_end(catalogue, known[name]) for name in looked_at}
     lease = newest_lease(catalogue)
     signs = [*_lease_signs(catalogue, lease)]

@@ -25,6 +25,7 @@ from tests.acceptance.test_state import (
 )
 
 scenarios("state_edges.feature")
+LOGGED_AHEAD = 32  # numbers that PostgreSQL's log counts as given, so that it need not log each
 OLD_ROOT = Path(__file__).with_name("old_root_bfa366f.tar.xz")
 
 
@@ -183,3 +184,30 @@ def all_runs_are_there(place: Place) -> None:
     found = old_runs(place)
     assert found[:3] == [1, 2, 3]
     assert len(found) == 4
+
+
+@when(parsers.parse('a run of Linear carries the word "{word}"'))
+def a_run_carries(place: Place, word: str) -> None:
+    done = place.ask(*place.flow("linear", "run", "--word", word, "--run-id-file", f"{place.work}/{word}.id"))
+    assert done.status == 0, done.printed
+
+
+def number_of(place: Place, word: str) -> int:
+    return int((place.work / f"{word}.id").read_text())
+
+
+@then("its number follows the first's, with no more of a gap than PostgreSQL's own")
+def numbers_follow(place: Place) -> None:
+    assert 1 <= number_of(place, "second") - number_of(place, "first") <= 1 + LOGGED_AHEAD
+
+
+@then("it has another number than the lost one, whose artifacts are still in the datastore")
+def another_number(place: Place) -> None:
+    assert number_of(place, "new") > number_of(place, "lost") + 1
+    assert (place.settings.datastore_dir / ".metaflow" / "Linear" / str(number_of(place, "lost"))).is_dir()
+
+
+@then("each run that is there reads its own word")
+def each_reads_its_own(place: Place) -> None:
+    answer = place.client("answer = {run.id: run.data.carried for run in Flow('Linear')}")
+    assert answer == {str(number_of(place, word)): word for word in ("first", "second", "new")}

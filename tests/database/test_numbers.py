@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from metaflow_anywhere.database import schema
-from metaflow_anywhere.database.numbers import LOST_RUNS, LOST_TASKS, largest_run, skip_numbers
+from metaflow_anywhere.database.numbers import LOST_RUNS, LOST_TASKS, largest_run, largest_task, skip_numbers
 
 
 def next_numbers(connection: psycopg.Connection[Any]) -> tuple[int, int]:
@@ -42,3 +42,11 @@ def test_a_folder_with_a_number_that_no_run_can_have_is_passed_over(tmp_path: Pa
         (tmp_path / ".metaflow/AFlow" / name).mkdir(parents=True)
     (tmp_path / ".metaflow/.DS_Store").touch()
     assert largest_run(tmp_path) == 12
+
+
+def test_tasks_go_on_past_those_of_lost_runs_however_many_were_lost(tmp_path: Path) -> None:
+    for folder in ("3/step/9000001", "3/step/_parameters", "1/step/77000000", "3/step/9007199254740991"):
+        (tmp_path / ".metaflow" / "Flow" / folder).mkdir(parents=True)
+    assert largest_task(tmp_path, 2) == 9_000_001
+    assert largest_task(tmp_path, 1) == 77_000_000
+    assert largest_task(tmp_path / "none", 0) == 0

@@ -149,7 +149,7 @@ class ModelDrive(Drive):
         """Show a part of the cloud only, some of it otherwise than it was written."""
         shown: dict[str, bytes] = {}
         folders = {path.partition("/")[0] for path in self.cloud.files}
-        hidden = {one for one in folders if self.rng.random() < 0.15}
+        hidden = {one for one in sorted(folders) if self.rng.random() < 0.15}
         for path, data in self.cloud.files.items():
             dice = self.rng.random()
             folder, _, last = path.rpartition("/")

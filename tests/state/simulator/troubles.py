@@ -52,14 +52,14 @@ def unite(world: World, _: Machine) -> None:
     if len(world.clouds) < 2:
         return
     first, second = world.clouds
-    for name in {*first.truth} & {*second.truth}:
+    for name in sorted({*first.truth} & {*second.truth}):
         shorter, longer = sorted((first.truth[name], second.truth[name]), key=len)
         if longer[: len(shorter)] != shorter:
             return
     for machine in world.machines:
         machine.drive.upload()
     merged = Cloud({**second.files, **first.files} if world.rng.random() < 0.5 else {**first.files, **second.files})
-    for name in {*first.truth, *second.truth}:
+    for name in sorted({*first.truth, *second.truth}):
         merged.truth[name] = max((one.truth.get(name, []) for one in world.clouds), key=len)
         merged.promised[name] = max(one.promised.get(name, 0) for one in world.clouds)
     world.clouds = [merged]

@@ -274,7 +274,7 @@ class World:
         for ancestor, _ in reached.lineage or ():
             known |= {ancestor, *self.knew.get(ancestor, ())}
         restored = set(machine.database.commits) if machine.database else set()
-        for other in folders(machine.drive) - known:
+        for other in sorted(folders(machine.drive) - known):
             unique = set(cloud.truth.get(other, [])[: cloud.promised.get(other, 0)]) - restored
             if unique:
                 raise Violation(f"{len(unique)} commits of {other}, unknown to {reached.name}, were passed over")
