@@ -4,13 +4,16 @@ Feature: Other accounts of this machine see nothing
   Scenario: Nothing can be read or written by another account
     Given an empty root
     And a shell whose umask is 000
+    And a program that has no umask of its own
     When I run "invoke up"
     Then it succeeds
     And the proxy's port on loopback is the only one that its programs listen on
     When I run "invoke hello"
     And I run "invoke snapshot --name Kept"
     And I run "invoke export {elsewhere}"
+    And the mirror has a base, a dump and a snapshot
     Then another account can read and write nothing of root, state, sockets and export but PostgreSQL's programs
+    And every file of mirror, state and export is closed by its own mode
     And what must be passable for PostgreSQL is no more than that
 
   Scenario: A shell of a hardened server, for another database, in another language

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import IO, Any
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -70,9 +71,31 @@ def make_folder(path: Path, mode: int, above: int = OPEN_FOLDER) -> None:
         missing.append(missing[-1].parent)
     for folder in reversed(missing):
         try:
-            folder.mkdir()
+            folder.mkdir(mode=mode if folder is path else above)
         except FileExistsError:
             if not folder.is_dir():
                 raise
             continue  # another command was quicker
         set_mode(folder, mode if folder is path else above)
+
+
+def open_private(path: Path, how: str, **more: Any) -> IO[Any]:
+    """``open``, where what it makes is its owner's alone. Raises OSError."""
+    return open(path, how, opener=_private, **more)  # pathlib's has no opener
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """Write ``content`` into the file ``path``, its owner's alone, also if it was there. Raises OSError."""
+    with open_private(path, "wb") as file:
+        set_mode(path, PRIVATE_FILE)
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def touch_private(path: Path) -> None:
+    """Make the file ``path`` for a program that will write into it, or close the one that is there. Raises OSError."""
+    with open_private(path, "ab"):
+        set_mode(path, PRIVATE_FILE)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE_FILE)

@@ -16,6 +16,7 @@ from typing import Any
 
 import platformdirs
 
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.settings import APPLICATION, Layer, Settings, SettingsError, resolve
 
 RECORD = "brought-up-with.json"  # in a stack's folder
@@ -131,7 +132,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):
         if path.read_text() == text:
             return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_text(text)
+    write_private(half, text)
     half.replace(path)

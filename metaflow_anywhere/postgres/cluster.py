@@ -18,7 +18,7 @@ from pathlib import Path
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.later import psutil, psycopg
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, open_private, write_private
 from metaflow_anywhere.postgres.programs import ProgramFailed, Programs
 
 SUPERUSER = "postgres"
@@ -139,8 +139,7 @@ class Cluster:
         if path.exists() and path.read_text() == text:
             return False
         half = path.with_name(f".{name}.new")
-        half.write_text(text)
-        half.chmod(0o600)
+        write_private(half, text)
         if self.programs.account:
             self.programs.account.owns(half)
         half.replace(path)
@@ -234,12 +233,12 @@ class Cluster:
         account = self.programs.account
         with tempfile.TemporaryDirectory(prefix="mfa-", dir="/tmp") as name:  # 0700; sockets need short paths
             folder = Path(name)
-            (folder / "hba").write_text(TRUST_HBA)
+            write_private(folder / "hba", TRUST_HBA)
             if account:
                 account.owns(folder)
                 account.owns(folder / "hba")
             log = log or folder / "log"
-            with log.open("ab") as output:
+            with open_private(log, "ab") as output:
                 server = self.programs.popen(
                     "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", folder,
                     "-c", f"hba_file={folder / 'hba'}", "-c", "log_destination=stderr", "-c", "logging_collector=off",
@@ -289,7 +288,8 @@ def _kept(log: Path) -> Path:
         return log
     handle, name = tempfile.mkstemp(prefix="metaflow-anywhere-postgres-", suffix=".log")
     os.close(handle)
-    return Path(shutil.copy(log, name))
+    write_private(Path(name), log.read_bytes())
+    return Path(name)
 
 
 def make_template(programs: Programs, templates: Path) -> Path:
@@ -304,8 +304,7 @@ def make_template(programs: Programs, templates: Path) -> Path:
             half = Path(name)
             half.chmod(0o755)
             (half / "data").mkdir(mode=0o700)
-            (half / "password").write_text(os.urandom(24).hex())  # replaced before any server is reachable
-            (half / "password").chmod(0o600)
+            write_private(half / "password", os.urandom(24).hex())  # replaced before any server is reachable
             account = programs.account and Account.with_passwd_entry()
             if account:
                 account.owns(half / "data")

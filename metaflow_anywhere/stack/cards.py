@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
+
 
 def card_folder(datastore: Path) -> Path:
     """Where a client looks for the cards of a run in the local ``datastore``.
@@ -18,9 +20,9 @@ def card_folder(datastore: Path) -> Path:
 def join_cards(datastore: Path) -> None:
     """Make the folder where clients look for cards another name of the one where they write them."""
     folder = card_folder(datastore)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
     if not folder.exists():
         try:
             folder.symlink_to(".")
         except OSError:  # a drive without links: cards are then in their old place, for those who look there
-            folder.mkdir(exist_ok=True)
+            make_folder(folder, PRIVATE_FOLDER)

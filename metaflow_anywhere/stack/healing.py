@@ -9,6 +9,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from metaflow_anywhere.modes import write_private
+
 BEAT_SECONDS = 60.0  # a watchdog that wrote nothing for so long hangs itself
 TOLD_SECONDS = 24 * 3600.0  # for how long a restart is worth a word
 MOST_RESTARTS = 50
@@ -57,9 +59,7 @@ def write_healing(path: Path, healing: Healing) -> None:
     del healing.restarts[:-MOST_RESTARTS]
     half = path.with_name(f".{path.name}.new")
     try:
-        half.unlink(missing_ok=True)
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(healing), file)
+        write_private(half, json.dumps(asdict(healing)))
         half.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import Overtaken
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import touch_private
 
 RECORD = "taken-down"  # a file in the stack's folder whose time tells when
 COMMAND_BEGAN = time.time()  # of this process, in seconds of the epoch
@@ -18,7 +19,7 @@ COMMAND_BEGAN = time.time()  # of this process, in seconds of the epoch
 def note_taken_down(folder: Path) -> None:
     """Note that `down` is at work on the stack in ``folder``, for the commands that are at work too."""
     with contextlib.suppress(OSError):
-        (folder / RECORD).touch()
+        touch_private(folder / RECORD)
 
 
 def taken_down_since(folder: Path, moment: float) -> bool:

@@ -5,10 +5,10 @@ They never leave the machine: a database brought here from elsewhere is given th
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 
 SERVICE_ROLE = "metaflow"  # owns the database; what the services connect as
@@ -25,13 +25,11 @@ def ensure_passwords(path: Path, chosen: str | None) -> dict[str, str]:
     if chosen:
         wanted[SERVICE_ROLE] = chosen
     if wanted != found:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.chmod(0o700)
+        make_folder(path.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
+        path.parent.chmod(PRIVATE_FOLDER)
         half = path.with_name(f".{path.name}.new")
-        half.unlink(missing_ok=True)
         lines = "".join(f"*:*:*:{role}:{_escaped(password)}\n" for role, password in wanted.items())
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(lines)
+        write_private(half, lines)
         half.replace(path)
     return wanted
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.later import psutil
+from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -57,7 +58,7 @@ def assign(settings: Settings, record: Path, *, running: bool) -> Ports:
     ports = Ports(**found)  # type: ignore[arg-type]  # PostgreSQL has one
     if ports != known:
         half = record.with_name(f".{record.name}.new")
-        half.write_text(json.dumps(asdict(ports)))
+        write_private(half, json.dumps(asdict(ports)))
         half.replace(record)
     return ports
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import again, command
+from metaflow_anywhere.modes import OPEN_FOLDER, make_folder, write_private
 from metaflow_anywhere.settings import Settings
 from metaflow_anywhere.stack.client import client_environment
 
@@ -88,8 +89,8 @@ def write(settings: Settings, name: str, environ: Mapping[str, str], *, replace:
         )  # fmt: skip
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(json.dumps(wanted(settings), indent=2) + "\n", encoding="utf-8")
+        make_folder(path.parent, OPEN_FOLDER)
+        write_private(half, json.dumps(wanted(settings), indent=2) + "\n")
         half.replace(path)
     except OSError as error:
         raise AnywhereError("the profile cannot be written", why=reason(error)) from error

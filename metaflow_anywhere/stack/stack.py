@@ -17,7 +17,7 @@ from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, cad
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, set_mode
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, open_private, set_mode, write_private
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.release import code_digest
@@ -124,7 +124,7 @@ class Stack:
     def exclusive(self) -> Iterator[None]:
         """One at a time: no other command changes this stack while the block lasts."""
         self.make_folders()
-        with (self.folder / "stage.lock").open("w") as file:
+        with open_private(self.folder / "stage.lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -136,8 +136,7 @@ class Stack:
         with contextlib.suppress(FileNotFoundError):
             return self.identity_file.read_text().strip()
         half = self.identity_file.with_name(f".identity.{os.getpid()}")
-        half.write_text(secrets.token_hex(8))
-        half.chmod(0o600)
+        write_private(half, secrets.token_hex(8))
         try:
             self.identity_file.hardlink_to(half)
         except FileExistsError:  # another command was quicker: its name counts

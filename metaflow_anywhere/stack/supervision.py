@@ -24,6 +24,7 @@ from metaflow_anywhere.environment import program_environment
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.later import psutil
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private, write_private
 from metaflow_anywhere.settings import Settings
 from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.supervisor_file import (
@@ -39,6 +40,7 @@ START_SECONDS = 15.0
 END_SECONDS = 75.0  # longer than the slowest program's stop limit
 ORPHAN_SECONDS = 10.0
 DATABASE_SECONDS = 60.0  # PostgreSQL writes a checkpoint when it ends; killed meanwhile, it would have to recover
+SUPERVISOR_UMASK = 0o077  # it makes its own log and pid file before it reads that its configuration says the same
 CALL_SECONDS = 90.0  # a call may wait for the end of the slowest program
 LOOK_SECONDS = 10.0  # one that only looks; a supervisor that hangs keeps nobody longer
 ALREADY_STARTED = 60  # supervisor's fault number (http://supervisord.org/api.html lists them in xmlrpc.Faults)
@@ -277,7 +279,7 @@ class Supervisor:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.configuration)]
         started = subprocess.run(
             command, cwd=self.folder, env=program_environment(os.environ), stdin=subprocess.DEVNULL,
-            capture_output=True, check=False, start_new_session=True,
+            capture_output=True, check=False, start_new_session=True, umask=SUPERVISOR_UMASK,
         )  # fmt: skip
         if started.returncode != 0:
             said = (started.stderr + started.stdout).decode("utf-8", "replace").splitlines()
@@ -324,8 +326,8 @@ class Supervisor:
     def _lock(self) -> Iterator[None]:
         """One at a time, whether stages of one run or two commands at once."""
         try:
-            (self.folder / FOLDER).mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = (self.folder / "lock").open("w")
+            make_folder(self.folder / FOLDER, PRIVATE_FOLDER, PRIVATE_FOLDER)
+            file = open_private(self.folder / "lock", "w")
         except OSError as error:
             raise AnywhereError("the stack's own folder cannot be written", why=reason(error)) from error
         with file:
@@ -366,9 +368,7 @@ def _lives(pid: int) -> bool:
 def _write_private(path: Path, content: bytes) -> None:
     """In one step, so that nobody reads half a file; for its owner only."""
     half = path.with_name(f".{path.name}.new")
-    half.unlink(missing_ok=True)
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+    write_private(half, content)
     half.replace(path)
 
 

@@ -22,6 +22,7 @@ from metaflow_anywhere import __version__
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import open_private, write_private
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.stack import asking, launch
@@ -80,7 +81,7 @@ def _record_release(stack: Stack) -> None:
     path = stack.folder / RECORD
     half = path.with_name(f".{RECORD}.new")
     try:
-        half.write_text(json.dumps({"version": __version__, "code": code_digest()}))
+        write_private(half, json.dumps({"version": __version__, "code": code_digest()}))
         half.replace(path)
     except OSError as error:
         raise AnywhereError("the stack's own folder cannot be written", why=reason(error)) from error
@@ -134,7 +135,7 @@ def _rehearsals(stack: Stack) -> list[Rehearsal]:
     service, ui = stack.sockets / "service.trial.sock", stack.sockets / "ui.trial.sock"
     proxy, sync, watchdog = stack.proxy_program(), stack.sync_program(), stack.watchdog_program()
     file = stack.caddyfile.with_suffix(".trial")
-    file.write_text(stack.proxy_configuration())
+    write_private(file, stack.proxy_configuration())
     return [
         Rehearsal(stack.service_program(service), service, ("/ping", "/healthcheck")),
         Rehearsal(stack.ui_program(ui), ui, ("/ping", "/runs?_limit=1")),
@@ -151,10 +152,10 @@ def _with(program: Program, words: list[str]) -> Program:
 def _rehearse(stack: Stack, one: Rehearsal, progress: Progress) -> None:
     """Run ``one`` as the supervisor would, until it has answered. Raises AnywhereError."""
     log, told = stack.log("upgrade"), stack.folder / f"{one.program.name}.trial.json"
-    told.write_text(one.program.document(stack.settings.stack_id, os.environ))
+    write_private(told, one.program.document(stack.settings.stack_id, os.environ))
     if one.socket:
         one.socket.unlink(missing_ok=True)
-    with log.open("ab") as output:
+    with open_private(log, "ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", launch.__file__, str(told)],
             cwd=stack.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,

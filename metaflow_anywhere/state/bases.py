@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.postgres import ProgramFailed, Programs
 from metaflow_anywhere.state.catalogue import Base
 from metaflow_anywhere.state.documents import sealed
@@ -43,11 +44,11 @@ def take_base(programs: Programs, conninfo: str, identity: Identity, stage: Path
     With ``since`` only what changed is taken, for which the server must have summarized its log. Raises ProgramFailed.
     """
     shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(parents=True, mode=0o700)
+    make_folder(stage, PRIVATE_FOLDER, PRIVATE_FOLDER)
     increment = []
     if since is not None:
         manifest = stage.with_name(f"{stage.name}.since")
-        manifest.write_bytes(since.manifest)
+        write_private(manifest, since.manifest)
         increment = [f"--incremental={manifest}"]
     ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None  # who may read the password's file
     programs.run(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.state.tree import ARRIVING, HALF, OPEN_SECONDS, Pair, Tree, files_below, pairs_below
 
 SETTLE_SECONDS = 0.5  # files come in flocks: one rsync for all of one
@@ -72,7 +73,7 @@ def rsync(
         raise CopyFailed(NO_TIME)
     arriving = target / ARRIVING
     try:
-        arriving.mkdir(exist_ok=True)
+        make_folder(arriving, PRIVATE_FOLDER)
     except OSError as error:
         raise CopyFailed(reason(error)) from error
     names = b"\0".join(os.fsencode(path.relative_to(source)) for path in only)
@@ -286,7 +287,7 @@ class FileCopies:
         """A drive that is not mounted must not be mistaken for an empty one. Raises CopyFailed."""
         if not self.beside.is_dir():
             raise CopyFailed(f"{self.beside} is gone (is the drive still mounted?)")
-        self.target.mkdir(exist_ok=True)
+        make_folder(self.target, PRIVATE_FOLDER)
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline
@@ -341,7 +342,7 @@ def complete(source: Path, target: Path, until: float | None) -> int:
     Returns the number of files. Raises CopyFailed.
     """
     try:
-        target.mkdir(exist_ok=True)
+        make_folder(target, PRIVATE_FOLDER)
     except OSError as error:
         raise CopyFailed(reason(error)) from error
     since = 0.0 if until is None else until - OPEN_SECONDS

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private
 
 BLOCK_BYTES = 1 << 20
 HALF_SUFFIX = ".tmp"
@@ -45,7 +46,7 @@ class Drive:
     def prepare(self) -> None:
         """Make ``root`` if it is not there. Raises DriveError."""
         with self._told("cannot make"):
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, PRIVATE_FOLDER)
 
     # ---- writing
 
@@ -62,7 +63,7 @@ class Drive:
             with self._told("cannot write"):
                 try:
                     self._before(name)
-                    with half.open("wb") as file:
+                    with open_private(half, "wb") as file:
                         for block in _blocks(data):
                             self._write(file.fileno(), block)
                             digest.update(block)
@@ -100,7 +101,7 @@ class Drive:
             if not self.root.is_dir():
                 raise FileNotFoundError(2, "No such file or directory", str(self.root))
             self._before(folder)
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
+            make_folder(self.root / folder, PRIVATE_FOLDER, PRIVATE_FOLDER)
         self._known_folders.add(folder)
 
     def _before(self, name: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
+from metaflow_anywhere.modes import touch_private
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.documents import Damaged, sealed, unsealed
@@ -30,7 +31,11 @@ class Dump:
 
 
 def dump_database(programs: Programs, conninfo: str, file: Path, level: int = 1) -> None:
-    """``pg_dump``'s custom format of the database in ``conninfo``, compressed. Raises ProgramFailed."""
+    """``pg_dump``'s custom format of the database in ``conninfo``, compressed, for its owner only.
+
+    Raises ProgramFailed and OSError.
+    """
+    touch_private(file)
     ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None  # who may read the password's file
     programs.run(
         "pg_dump", "-d", guarded(conninfo), "-Fc", f"-Z{level}", "-f", file, timeout=DUMP_SECONDS, account=ourselves

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, touch_private, write_private
 from metaflow_anywhere.state.copies import CLOCK_SECONDS, CopyFailed, rsync
 from metaflow_anywhere.state.tree import ARRIVING, FILLED, FILLING, REPLACED, Pair, pairs_below
 
@@ -52,7 +53,7 @@ class Filling:
         """Remember that all was brought here, as far as it was there."""
         if not (self.target / FILLING).exists():
             with contextlib.suppress(OSError):  # it is only looked at once more
-                (self.target / FILLED).write_text(self.turn)
+                write_private(self.target / FILLED, self.turn)
 
     def fill(self, say: Callable[[str], None] = lambda text: None) -> int:
         """Bring what there is to bring; returns the number of files. Once that is interrupted, it is wanted until it is
@@ -60,8 +61,8 @@ class Filling:
         count = 0
         replaced = f"--backup-dir={REPLACED}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         try:
-            self.target.mkdir(parents=True, exist_ok=True)
-            (self.target / FILLING).touch()
+            make_folder(self.target, PRIVATE_FOLDER)
+            touch_private(self.target / FILLING)
             wanted = self._wanted()
             while lot := [self.source / one.path for one in itertools.islice(wanted, LOT_FILES)]:
                 rsync(self.source, self.target, lot, more=("--update", "--backup", replaced))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.state.catalogue import Incarnation
 from metaflow_anywhere.state.documents import Damaged
 
@@ -46,8 +47,7 @@ def write_life(data: Path, incarnation: Incarnation, account: Account | None) ->
     half = data / f".{MARK}.new"
     mark = {"incarnation": incarnation.document(), "inode": data.stat().st_ino, "machine": machine_id()}
     try:
-        half.write_text(json.dumps(mark))
-        half.chmod(0o600)
+        write_private(half, json.dumps(mark))
         if account:
             account.owns(half)
         half.replace(data / MARK)

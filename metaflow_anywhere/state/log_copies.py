@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, touch_private
 
 LOGS_SECONDS = 600.0
 KEPT_LOGS = 5  # of one host
@@ -62,8 +63,8 @@ class LogCopies:
             newest = max((path.stat().st_mtime for path in logs), default=0.0)
             if newest <= self._newest or not self.beside.is_dir():
                 return
-            self.target.mkdir(exist_ok=True)
-            half.touch(0o600)  # logs are nobody else's business
+            make_folder(self.target, PRIVATE_FOLDER)
+            touch_private(half)  # logs are nobody else's business
             try:
                 with tarfile.open(half, "w:gz", compresslevel=LEVEL) as archive:
                     for path in logs:

@@ -7,6 +7,7 @@ import contextlib
 import json
 from pathlib import Path
 
+from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.verdict import Memory
 
@@ -24,7 +25,6 @@ def write_memory(path: Path, memory: Memory) -> None:
     """Remember; a full local disk must stop nothing."""
     half = path.with_name(f".{path.name}.new")
     with contextlib.suppress(OSError):
-        half.write_text(
-            json.dumps({"incarnation": str(memory.incarnation), "position": memory.position, "time": memory.time})
-        )
+        told = {"incarnation": str(memory.incarnation), "position": memory.position, "time": memory.time}
+        write_private(half, json.dumps(told))
         half.replace(path)

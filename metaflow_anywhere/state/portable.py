@@ -19,6 +19,7 @@ from pathlib import Path
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.modes import touch_private
 from metaflow_anywhere.postgres import ProgramFailed, Programs
 from metaflow_anywhere.state.dumps import dump_database
 
@@ -51,8 +52,7 @@ def export_database(programs: Programs, conninfo: str, file: Path) -> int:
         raise AnywhereError(f"cannot write {file}", why=f"{file.parent} is not a folder")
     half = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        half.touch(0o600)  # whose it is is up to the user: it holds all that was ever recorded
-        half.chmod(0o600)
+        touch_private(half)  # whose it is is up to the user: it holds all that was ever recorded
         dump_database(programs, conninfo, half, LEVEL)
         ourselves = Account(os.geteuid(), os.getegid()) if programs.account else None
         programs.run("pg_restore", "--list", half, account=ourselves)

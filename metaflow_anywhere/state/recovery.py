@@ -13,7 +13,7 @@ from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.later import psycopg
-from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private, touch_private, write_private
 from metaflow_anywhere.postgres import Cluster, ClusterError, ProgramFailed, Programs
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.state.bases import ARCHIVE, LOG_ARCHIVE, POSTGRES_MANIFEST
@@ -80,13 +80,13 @@ def rebuild(
         with SegmentWriter(folder) as writer:
             log = collect(catalogue, way, writer.write)
         for file, text in log.histories.items():
-            (folder / file).write_text(text)
+            write_private(folder / file, text)
         for path in folder.iterdir():
             path.chmod(0o600)
             if programs.account:
                 programs.account.owns(path)
         signal = data / "recovery.signal"
-        signal.touch(0o600)
+        touch_private(signal)
         if programs.account:
             programs.account.owns(signal)
         say(f"replaying {log.bytes / 1e6:.1f} MB of log")
@@ -115,7 +115,7 @@ def _run_recovery(
             recovered.note = check(conninfo)
             then(conninfo, log)
     except TargetBeyondEnd:  # everything there is happened before that moment
-        (cluster.data / "recovery.signal").touch(0o600)
+        touch_private(cluster.data / "recovery.signal")
         if cluster.programs.account:
             cluster.programs.account.owns(cluster.data / "recovery.signal")
         with _server(cluster, options, log_file) as (conninfo, _):
@@ -142,7 +142,7 @@ def _server(cluster: Cluster, options: dict[str, str], log_file: Path | None) ->
         raise Unusable(fatal[-1].partition("FATAL:")[2].strip() if fatal else str(error)) from None
     finally:
         if log_file:
-            with log_file.open("ab") as file:
+            with open_private(log_file, "ab") as file:
                 file.write(messages.read_bytes())
         messages.unlink(missing_ok=True)
 
@@ -228,7 +228,7 @@ def unpack(programs: Programs, base: BaseFiles, data: Path) -> None:
         if programs.account:
             programs.account.owns(data)
         manifest = data / POSTGRES_MANIFEST
-        shutil.copyfile(base.manifest, manifest)
+        write_private(manifest, base.manifest.read_bytes())
         if programs.account:
             programs.account.owns(manifest)
         _untar(programs, base.archive, data)

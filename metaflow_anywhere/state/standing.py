@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metaflow_anywhere.modes import write_private
+
 HEARTBEAT_SECONDS = 2.0
 DEAD_SECONDS = 15.0  # a file that was not touched for so long has no living writer
 ROOM_BYTES = 4096  # the file's size, so that it can be written over where a full disk takes no new one
@@ -121,7 +123,7 @@ class Reporter:
         half = self.path.with_name(f".{self.path.name}.new")
         with contextlib.suppress(OSError):  # a full local disk must not stop the mirror
             try:
-                half.write_bytes(text)
+                write_private(half, text)
                 half.replace(self.path)
             except OSError:
                 with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import ProgramFailed
 from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.base_keeper import BaseKeeper
@@ -342,7 +343,7 @@ class Sync:
         if last and (time.time() - last.time < self.pace.dump or last.position == self.shipper.position):
             return
         position, file = self.shipper.position, self.mirrored.stage / "dump"
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(file.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
         dump_database(self.cluster.programs, self.mirrored.dump_conninfo, file)
         publish_dump(self.drive, file, position)
         file.unlink()

@@ -8,9 +8,10 @@ import stat
 import subprocess
 
 import psutil
-from pytest_bdd import given, parsers, scenarios, then
+from pytest_bdd import given, parsers, scenarios, then, when
 
-from tests.acceptance.place import USER_ID, Place
+from metaflow_anywhere.state.layout import DUMPS, SNAPSHOT
+from tests.acceptance.place import USER_ID, Place, eventually
 
 scenarios("privacy.feature")
 
@@ -25,6 +26,38 @@ PASSABLE = 0o711
 @given(parsers.parse("a shell whose umask is {mask}"))
 def a_shell_with_a_umask(place: Place, mask: str) -> None:
     place.prefix = ("bash", "-c", f'umask {mask}; exec "$@"', "bash")
+
+
+@given("a program that has no umask of its own")
+def no_umask_of_its_own(place: Place) -> None:
+    """What is not given its mode where it is made, is then open to everybody. It takes its first dump at once."""
+    copy = place.use_copy_of_the_project()
+    for name, was, becomes in (
+        ("environment.py", "PRIVATE_UMASK = 0o077", "PRIVATE_UMASK = 0o000"),
+        ("stack/launch.py", "PRIVATE_UMASK = 0o077", "PRIVATE_UMASK = 0o000"),
+        ("state/pace.py", "first_dump: float = 600.0", "first_dump: float = 1.0"),
+    ):
+        path = copy / "metaflow_anywhere" / name
+        text = path.read_text()
+        assert was in text
+        path.write_text(text.replace(was, becomes))
+
+
+@when("the mirror has a base, a dump and a snapshot")
+def the_mirror_has_all(place: Place) -> None:
+    mirror = place.settings.root / "pg"
+    for pattern in (f"{DUMPS}/*.json", f"**/{SNAPSHOT}", "**/base.tar.gz"):
+        eventually(lambda pattern=pattern: next(mirror.glob(pattern), None), pattern)
+
+
+@then("every file of mirror, state and export is closed by its own mode")
+def closed_by_its_own_mode(place: Place) -> None:
+    settings = place.settings
+    found = [place.folder / "elsewhere"]
+    for folder in (settings.root / "pg", settings.stack_dir, settings.log_dir):
+        found += [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(found) > 20
+    assert [f"{path} {path.stat().st_mode:o}" for path in found if path.stat().st_mode & 0o077] == []
 
 
 @given(parsers.parse('the variable {name} is "{{folder}}/{rest}"'))

@@ -11,6 +11,7 @@ from pathlib import Path
 from metaflow_anywhere.environment import TEXT, shell_umask
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
+from metaflow_anywhere.modes import open_private
 
 HERE = Path(__file__).parent
 
@@ -37,7 +38,7 @@ def _step(
     say: Callable[[str], None],
 ) -> None:
     words = [sys.executable, *map(str, arguments)]
-    with log.open("a", encoding="utf-8") as file:
+    with open_private(log, "a", encoding="utf-8") as file:
         done = subprocess.run(
             words, cwd=folder, env={**environment, **TEXT}, umask=shell_umask(), stdout=subprocess.PIPE, stderr=file,
             encoding="utf-8", errors="replace", check=False,

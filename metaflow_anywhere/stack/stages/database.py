@@ -13,6 +13,7 @@ from metaflow_anywhere.errors import AnywhereError, Overtaken, reason
 from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.later import psycopg, sql
+from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
@@ -92,8 +93,7 @@ class InitSchema(StackStage):
         }  # fmt: skip
         half = stack.settings.pgdata_dir / f".{STAMP}.new"
         try:
-            half.write_text(json.dumps(stamp))
-            half.chmod(0o600)
+            write_private(half, json.dumps(stamp))
             if stack.cluster.programs.account:
                 stack.cluster.programs.account.owns(half)  # a base backup reads every file
             half.replace(half.with_name(STAMP))

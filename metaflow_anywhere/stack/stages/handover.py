@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
+from metaflow_anywhere.modes import open_private, write_private
 from metaflow_anywhere.stack import launch
 from metaflow_anywhere.stack.ports import listens
 from metaflow_anywhere.stack.questions import is_own_proxy
@@ -38,11 +39,11 @@ def one_in_between(stack: Stack, progress: Progress) -> Iterator[None]:
         yield
         return
     configuration, told = stack.caddyfile.with_suffix(".between"), stack.folder / "between.json"
-    configuration.write_text(stack.proxy_configuration())
+    write_private(configuration, stack.proxy_configuration())
     command = [str(configuration) if word == str(stack.caddyfile) else word for word in program.command]
     document = json.loads(dataclasses.replace(program, command=command).document(stack.settings.stack_id, os.environ))
-    told.write_text(json.dumps({**document, "ends_with_starter": True}))
-    with stack.log(program.name).open("ab") as output:
+    write_private(told, json.dumps({**document, "ends_with_starter": True}))
+    with open_private(stack.log(program.name), "ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", launch.__file__, str(told)],
             cwd=stack.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.ports import is_free, listens, require_free, require_loopback
 from metaflow_anywhere.stack.questions import is_own_proxy
@@ -99,9 +97,9 @@ class StartProxy(ProgramStage):
         page = self.stack.folder / PAGES.name
         make_folder(page, PRIVATE_FOLDER)
         for file in PAGES.iterdir():
-            shutil.copyfile(file, page / file.name)
+            write_private(page / file.name, file.read_bytes())
         half = self.stack.caddyfile.with_suffix(".new")
-        half.write_text(self.stack.proxy_configuration())
+        write_private(half, self.stack.proxy_configuration())
         half.replace(self.stack.caddyfile)
 
 

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
+
 FORM = 3  # of what is kept: values of an older form are not taken for those of today
 ROOM = 0.9  # of the bound is left after making room, so that not every new value has to
 
@@ -34,7 +36,7 @@ class Cache:
         if len(value) > self._max_bytes:
             return
         with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._folder, PRIVATE_FOLDER, PRIVATE_FOLDER)
             descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")
             with os.fdopen(descriptor, "wb") as file:
                 file.write(value)
