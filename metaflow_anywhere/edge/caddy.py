@@ -108,6 +108,7 @@ def caddyfile(
     auto_https off
     grace_period 1s
     servers {{
+        protocols h1
         timeouts {{
             read_header {HEAD_SECONDS}s
             read_body {BODY_SECONDS}s
