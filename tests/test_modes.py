@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ ELSEWHERE = {
 MAKERS = {"write_text", "write_bytes", "touch", "mkdir", "copyfile", "copy", "copy2", "copytree", "makedirs"}
 
 
-def writes(values: list[object]) -> bool:
+def writes(values: Sequence[object]) -> bool:
     """Whether the first words of a call of ``open`` are those of one that writes."""
     return any(isinstance(one, str) and one[:1] in "wax" and len(one) <= 3 for one in values)
 

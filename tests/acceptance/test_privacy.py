@@ -6,6 +6,8 @@ import contextlib
 import socket
 import stat
 import subprocess
+from functools import partial
+from pathlib import Path
 
 import psutil
 from pytest_bdd import given, parsers, scenarios, then, when
@@ -47,7 +49,11 @@ def no_umask_of_its_own(place: Place) -> None:
 def the_mirror_has_all(place: Place) -> None:
     mirror = place.settings.root / "pg"
     for pattern in (f"{DUMPS}/*.json", f"**/{SNAPSHOT}", "**/base.tar.gz"):
-        eventually(lambda pattern=pattern: next(mirror.glob(pattern), None), pattern)
+        eventually(partial(_there, mirror, pattern), pattern)
+
+
+def _there(folder: Path, pattern: str) -> bool:
+    return any(folder.glob(pattern))
 
 
 @then("every file of mirror, state and export is closed by its own mode")
