@@ -66,6 +66,8 @@ def caddyfile(
     another site's page or a card makes in a browser are refused, but for links to a page, and for what the pages of
     ``ui_origins`` ask of the UI backend. Ours is who comes from the host and port that is asked, or ``public_origin``.
 
+    No body is unpacked behind it: that a body is packed is not passed on, and it is then no JSON.
+
     ``/service/`` goes to the metadata service at ``service`` (``unix/`` and a socket's path, or host:port), ``/api/``
     and ``/ui_backend_service/`` to the UI backend at ``ui``, each without its prefix, but for ``/api/stack``, which
     goes to the Unix socket ``status``. All else is the web UI, which the UI backend has below a prefix of its own. A
@@ -172,6 +174,7 @@ def caddyfile(
         close
     }}
     request_header @plain -Upgrade
+    request_header -Content-Encoding
     handle {IDENTITY_PATH} {{
         respond "{stack_id}" 200
     }}
