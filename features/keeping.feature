@@ -24,6 +24,20 @@ Feature: States that are kept
     Then the exit status is 1
     And it prints "no snapshot 'taken'"
 
+  Scenario: Snapshots that are taken at the same time are all good
+    Given the shared stack
+    When "invoke snapshot" is run five times at once
+    Then all five succeed, each with a name of its own
+    And every file of them is what was written
+    And nothing of them is left on this machine
+
+  Scenario: Whoever dies while taking a snapshot keeps nobody waiting
+    Given the shared stack
+    And an "invoke snapshot" that is killed while it is at work
+    When I run "invoke snapshot --name after-that"
+    Then it succeeds
+    And every file of them is what was written
+
   Scenario: Whether the newest state of the mirror can be restored is found out beside a running stack
     Given the shared stack
     And a flow called Drilled with a run

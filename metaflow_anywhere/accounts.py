@@ -42,7 +42,7 @@ class Account:
         for parent in reversed(path.absolute().parents):
             try:
                 found = parent.stat()
-            except FileNotFoundError:
+            except OSError:  # not there, or with a name that nothing can have
                 return None
             mine = found.st_uid == self.uid
             passes = found.st_mode & (0o100 if mine else 0o010 if found.st_gid == self.gid else 0o001)

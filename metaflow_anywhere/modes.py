@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from pathlib import Path
 from typing import IO, Any
+
+from metaflow_anywhere.far.hand import beat
+from metaflow_anywhere.far.places import kind_at, resolved
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -21,7 +23,6 @@ WITHOUT_MODES = frozenset([
 ])  # fmt: skip
 # Those that have no links either; a fuseblk is exFAT or NTFS.
 WITHOUT_LINKS = frozenset(["vfat", "msdos", "exfat", "fuseblk", "fuse.exfat", "fuse.exfat-fuse"])
-MOUNTS = Path("/proc/self/mounts")  # not there but on Linux
 
 
 def kind_without_modes(path: Path) -> str | None:
@@ -32,18 +33,7 @@ def kind_without_modes(path: Path) -> str | None:
 
 def kind_of_file_system(path: Path) -> str | None:
     """The kind of file system that ``path`` is or would be on, as the system names it; None if it does not tell."""
-    try:
-        lines = MOUNTS.read_bytes().splitlines()
-    except OSError:
-        return None
-    place = os.fsencode(path.resolve())
-    longest, found = b"", b""
-    for line in lines:
-        _, folder, kind, options, *_ = line.split(b" ")
-        folder = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), folder)
-        if len(folder) >= len(longest) and (place + b"/").startswith(folder.rstrip(b"/") + b"/"):
-            longest, found = folder, b"drvfs" if kind == b"9p" and b"aname=drvfs" in options else kind
-    return found.decode("utf-8", "replace") or None
+    return kind_at(resolved(path))
 
 
 def set_mode(path: Path, mode: int) -> None:
@@ -64,18 +54,21 @@ def make_folder(path: Path, mode: int, above: int = OPEN_FOLDER) -> None:
 
     What is there already keeps its mode. Raises OSError.
     """
-    if path.is_dir():
-        return
-    missing = [path]
-    while not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
+    missing: list[Path] = []
+    for place in (path, *path.parents):
+        beat()
+        if place.is_dir():
+            break
+        missing.append(place)
     for folder in reversed(missing):
+        beat()
         try:
             folder.mkdir(mode=mode if folder is path else above)
         except FileExistsError:
             if not folder.is_dir():
                 raise
             continue  # another command was quicker
+        beat()
         set_mode(folder, mode if folder is path else above)
 
 

@@ -22,6 +22,8 @@ import platformdirs
 
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.far.places import ask, resolved
+from metaflow_anywhere.far.reach import PATIENCE_SECONDS
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import WITHOUT_LINKS, kind_of_file_system, kind_without_modes
 from metaflow_anywhere.spelling import closest
@@ -71,6 +73,16 @@ def _port(text: Any) -> int:
         raise ValueError("is not a port number (1 to 65535)") from None
     if not 1 <= number <= 65535:
         raise ValueError("is not a port number (1 to 65535)")
+    return number
+
+
+def _seconds(text: Any) -> int:
+    try:
+        number = int(str(text))
+    except ValueError:
+        raise ValueError("is not a number of seconds") from None
+    if not 1 <= number <= 3600:
+        raise ValueError("is not a number of seconds (1 to 3600)")
     return number
 
 
@@ -154,6 +166,9 @@ class Settings:
     state_dir: Path = _setting(
         "MF_STATE_DIR", _path, "what belongs to this machine: programs, sockets, logs, passwords"
     )
+    drive_patience: int = _setting(
+        "MF_DRIVE_PATIENCE", _seconds, "how many seconds one operation on root may take before it counts as hanging"
+    )
     expose_inner: bool = _setting(
         "MF_EXPOSE_INNER", _flag, "open the ports below on loopback, for debugging; they bypass the proxy"
     )
@@ -171,7 +186,7 @@ class Settings:
     @property
     def stack_id(self) -> str:
         """Eight hexadecimal digits that stand for this root on this machine."""
-        return hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:8]
+        return hashlib.sha256(os.fsencode(resolved(self.root))).hexdigest()[:8]
 
     @property
     def stack_dir(self) -> Path:
@@ -311,7 +326,7 @@ def _default_profile(values: Mapping[str, Any], environ: Mapping[str, str]) -> t
 def _default_root(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
     if values["profile"] == "colab":
         drive = Path("/content/drive/MyDrive")
-        if drive.is_dir():
+        if ask(drive, True, drive.is_dir):  # a drive that hangs is mounted
             return drive / APPLICATION, "Google Drive is mounted"
         return Path("/content") / APPLICATION, "Google Drive is not mounted: this is lost with the runtime"
     data = Path("/data")
@@ -342,11 +357,13 @@ def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tu
         return Path("/content/pgdata"), "a local disk, not the drive"
     inside: Path = values["root"] / "pgdata"
     account = Account.for_this_process()
-    closed = account.closed_parent(inside) if account else None
-    kind = None if (inside / "PG_VERSION").is_file() else kind_without_modes(inside)
+    closed = ask(inside, None, account.closed_parent, inside) if account else None
+    kind = kind_without_modes(inside)
+    if kind and ask(inside, False, (inside / "PG_VERSION").is_file):
+        kind = None  # one that is there goes on
     if closed is None and kind is None:
         return inside, ""
-    stack_id = hashlib.sha256(os.fsencode(values["root"].resolve())).hexdigest()[:8]
+    stack_id = hashlib.sha256(os.fsencode(resolved(values["root"]))).hexdigest()[:8]
     why = f"PostgreSQL's own user may not enter {closed}" if closed else f"{values['root']} is on {kind}"
     return values["state_dir"] / "stacks" / stack_id / "pgdata", why
 
@@ -354,10 +371,10 @@ def _default_pgdata(values: Mapping[str, Any], environ: Mapping[str, str]) -> tu
 def _default_datastore(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, str]:
     """Inside root, unless that is on a drive without links, by which the client finds its cards again."""
     inside: Path = values["root"] / "datastore"
-    kind = kind_of_file_system(inside)
-    if kind not in WITHOUT_LINKS or (inside / ".metaflow" / "mf.cards").is_symlink() or shutil.which("rsync") is None:
+    kind, joined = kind_of_file_system(inside), inside / ".metaflow" / "mf.cards"
+    if kind not in WITHOUT_LINKS or ask(inside, False, joined.is_symlink) or shutil.which("rsync") is None:
         return inside, ""
-    stack_id = hashlib.sha256(os.fsencode(values["root"].resolve())).hexdigest()[:8]
+    stack_id = hashlib.sha256(os.fsencode(resolved(values["root"]))).hexdigest()[:8]
     why = f"{values['root']} is on {kind}, which has no links; it is copied there"
     return values["state_dir"] / "stacks" / stack_id / "datastore", why
 
@@ -382,6 +399,7 @@ DEFAULTS: Mapping[str, Default] = {
     "state_dir": _default_state,
     "pgdata_dir": _default_pgdata,
     "datastore_dir": _default_datastore,
+    "drive_patience": _always(PATIENCE_SECONDS),
     "expose_inner": _always(False),
     "metadata_port": _always(8888),
     "ui_metadata_port": _always(8083),

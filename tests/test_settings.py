@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
-from metaflow_anywhere import modes
+from metaflow_anywhere.far import places
 from metaflow_anywhere.settings import Layer, SettingsError, as_environment, resolve, rows
 
 NOTHING: dict[str, str] = {"MF_ROOT": "/tmp/somewhere"}
@@ -168,7 +168,7 @@ def test_sockets_have_a_path_that_means_the_same_to_everybody(odd: str) -> None:
 def test_a_database_is_not_put_on_a_drive_without_owners(kind: str, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\n/dev/sdb1 /media/My\\040Drive {kind} rw 0 0\n")
-    monkeypatch.setattr(modes, "MOUNTS", mounts)
+    monkeypatch.setattr(places, "MOUNTS", mounts)
     environ = {"MF_ROOT": "/media/My Drive/root", "MF_STATE_DIR": "/s"}
     assert resolve(environ=environ).pgdata_dir.is_relative_to("/s")
     assert kind in resolve(environ=environ).origins["pgdata_dir"]

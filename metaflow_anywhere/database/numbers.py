@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,19 @@ RUNS, TASKS = ("public.runs_v3", "run_number"), ("public.tasks_v3", "task_id")
 SET = "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s)::pg_catalog.regclass, %s)"
 
 
-def skip_numbers(connection: psycopg.Connection[Any], datastores: Iterable[Path]) -> None:
+def skip_numbers(
+    connection: psycopg.Connection[Any], datastores: Iterable[Path], call: Callable[..., int] = lambda one, *a: one(*a)
+) -> None:
     """Have new runs and tasks get numbers that neither the lost part of this database's history gave, nor a folder of
-    the local ``datastores`` has. A database without our tables is left as it is."""
+    the local ``datastores`` has, each of which is looked at by ``call``. A database without our tables is left as
+    it is."""
     there = connection.execute("SELECT pg_catalog.to_regclass('public.tasks_v3') IS NOT NULL").fetchone()
     if there != (True,):
         return
     places = list(datastores)
     runs, tasks = _last(connection, *RUNS), _last(connection, *TASKS)
-    stored = max((largest_run(root) for root in places), default=0)
-    begun = max((largest_task(root, runs) for root in places), default=0)
+    stored = max((call(largest_run, root) for root in places), default=0)
+    begun = max((call(largest_task, root, runs) for root in places), default=0)
     connection.execute(SET, [*RUNS, max(runs, stored) + LOST_RUNS])
     connection.execute(SET, [*TASKS, max(tasks, begun) + LOST_TASKS])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 
 
@@ -20,8 +21,10 @@ def card_folder(datastore: Path) -> Path:
 def join_cards(datastore: Path) -> None:
     """Make the folder where clients look for cards another name of the one where they write them."""
     folder = card_folder(datastore)
-    make_folder(folder.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
     if not folder.exists():
+        beat()
+        make_folder(folder.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
+        beat()
         try:
             folder.symlink_to(".")
         except OSError:  # a drive without links: cards are then in their old place, for those who look there

@@ -19,6 +19,8 @@ from metaflow_anywhere import __version__
 from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.edge import caddy_program
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.far.places import kind_at, resolved
+from metaflow_anywhere.far.reach import reach_of
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.stack.client_findings import client_findings
@@ -36,6 +38,7 @@ from metaflow_anywhere.state.standing import read_standing
 from metaflow_anywhere.state.ways import ways
 
 GIB, MIB = 1024**3, 1024**2
+DRIVE_HANGS = "see what its mount does, mount it again if need be; what runs goes on, and catches up by itself"
 LEAST_FREE_BYTES = GIB // 2  # a new database is 40 MB; its log may grow to 1 GB before the mirror gives up on it
 LEAST_WATCHES = 8192
 LARGEST_CLOCK_GAP_SECONDS = 2.0
@@ -109,12 +112,16 @@ def _folders(stack: Stack) -> Callable[[], Iterator[Finding]]:
 
     def check() -> Iterator[Finding]:
         for name, folder in folders.items():
-            place = _nearest(folder)
+            try:
+                reach = stack.reach if folder.is_relative_to(settings.root) else reach_of(folder)
+                place, free, writable = reach.call(facts_of, folder)
+            except OSError as error:
+                yield _hanging(name, folder, error)
+                continue
             kind = file_system(place)
-            free = shutil.disk_usage(place).free
             text = f"{folder}: {f'{free / GIB:.1f} GB' if free >= GIB else f'{free / MIB:.0f} MB'} free, {kind}"
             private = name == "database files" and stack.data_exists
-            if not private and not os.access(place, os.W_OK | os.X_OK):
+            if not private and not writable:
                 yield Finding(
                     "bad", name, f"{folder} cannot be written", f"choose another folder: {command('settings')}"
                 )
@@ -178,10 +185,9 @@ def _clock(stack: Stack) -> Callable[[], Iterator[Finding]]:
         if time.gmtime().tm_year < 2024:
             yield Finding("bad", "clock", time.strftime("it says %Y-%m-%d"), "set the time of this machine")
             return
-        place = _nearest(stack.settings.root)
+        place = stack.settings.root
         try:
-            with tempfile.NamedTemporaryFile(dir=place, prefix=".mfa-clock-") as file:
-                gap = abs(Path(file.name).stat().st_mtime - time.time())
+            gap = stack.reach.call(clock_gap, place)
         except OSError as error:
             yield Finding("note", "clock", f"cannot be compared with the one of {place}: {reason(error)}")
             return
@@ -197,14 +203,22 @@ def _clock(stack: Stack) -> Callable[[], Iterator[Finding]]:
 
 def _mirror(stack: Stack) -> Iterator[Finding]:
     """What a restore would use now, who may write, and whether everything arrives."""
-    if not stack.drive.root.is_dir():
-        if stack.data_exists and read_life(stack.settings.pgdata_dir):
-            text = f"{stack.drive.root} is gone, and the database here has been mirrored to it"
-            then = "it catches up by itself then" if stack.supervisor.alive() else f"then {command('up')}"
-            yield Finding("bad", "mirror", text, f"see that the drive is mounted; {then}")
-        else:
-            yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
+    try:
+        there = stack.drive.is_there()
+    except DriveError as error:
+        yield Finding("bad", "mirror", str(error), DRIVE_HANGS)
         return
+    if there:
+        yield from _mirror_that_is_there(stack)
+    elif stack.data_exists and read_life(stack.settings.pgdata_dir):
+        text = f"{stack.drive.root} is gone, and the database here has been mirrored to it"
+        then = "it catches up by itself then" if stack.supervisor.alive() else f"then {command('up')}"
+        yield Finding("bad", "mirror", text, f"see that the drive is mounted; {then}")
+    else:
+        yield Finding("note", "mirror", f"nothing in {stack.drive.root} yet", command("up"))
+
+
+def _mirror_that_is_there(stack: Stack) -> Iterator[Finding]:
     try:
         catalogue = Catalogue(stack.drive)
         way = next(ways(catalogue), None)
@@ -289,12 +303,27 @@ def _hops(stack: Stack) -> Iterator[Finding]:
             return
 
 
-def _nearest(folder: Path) -> Path:
+def facts_of(folder: Path) -> tuple[Path, int, bool]:
+    """The folder itself, or the nearest one above it that exists; free bytes; whether it can be written."""
+    place = nearest(folder)
+    return place, shutil.disk_usage(place).free, os.access(place, os.W_OK | os.X_OK)
+
+
+def nearest(folder: Path) -> Path:
     """The folder itself, or the nearest one above it that exists."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
+def clock_gap(folder: Path) -> float:
+    """Seconds between this machine's clock and that of the file system of ``folder``."""
+    with tempfile.NamedTemporaryFile(dir=nearest(folder), prefix=".mfa-clock-") as file:
+        return abs(Path(file.name).stat().st_mtime - time.time())
+
+
+def _hanging(name: str, folder: Path, error: OSError) -> Finding:
+    return Finding("bad", name, f"{folder}: {reason(error)}", DRIVE_HANGS)
+
+
 def file_system(place: Path) -> str:
     """The kind of file system that ``place`` is on."""
-    mounts = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
-    return next((mounts[above] for above in (place.resolve(), *place.resolve().parents) if above in mounts), "unknown")
+    return kind_at(resolved(place)) or "unknown"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
 
+from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import OPEN_FOLDER, make_folder, set_mode
+from metaflow_anywhere.modes import OPEN_FOLDER, PASSABLE_FOLDER, PRIVATE_FOLDER, make_folder, set_mode
+from metaflow_anywhere.stack.cards import join_cards
 
 # Of "local.<the path of .metaflow in it>.<a flow's name>" in 255 bytes, with 64 for the flow's name.
 LONGEST_DATASTORE_BYTES = 255 - len("local./.metaflow.") - 64
@@ -28,8 +32,8 @@ def require_short(datastore: Path) -> None:
 def usable_folder(folder: Path, mode: int, name: str) -> None:
     """Make ``folder`` unless it is there; it can be written. Raises AnywhereError that names the setting ``name``."""
     try:
-        if not folder.is_dir():
-            make_folder(folder, mode, mode if name == "MF_STATE_DIR" else OPEN_FOLDER)
+        make_folder(folder, mode, mode if name == "MF_STATE_DIR" else OPEN_FOLDER)
+        beat()
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", str(folder))
     except OSError as error:
@@ -38,6 +42,40 @@ def usable_folder(folder: Path, mode: int, name: str) -> None:
             why=reason(error),
             run=f"{name}=/a/folder/of/yours {command('up')}",
         ) from error
+
+
+def make_root(root: Path, origin: str, ours: tuple[Path, ...]) -> None:
+    """Root, as it is wanted; ``ours`` are those folders in it that are nobody else's.
+
+    ``origin`` is where its name comes from. Raises AnywhereError.
+    """
+    try:
+        kind = root.stat().st_mode
+    except OSError:
+        kind = None
+    if kind is not None and not stat.S_ISDIR(kind):
+        raise AnywhereError(
+            f"MF_ROOT {root} is not a folder",
+            why=f"a file is in its place; the value comes from {origin}",
+            run=command("up", root=f"{root}.d"),
+        )
+    beat()
+    usable_folder(root, PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER, "MF_ROOT")
+    for folder in ours:  # earlier versions left them open
+        beat()
+        with contextlib.suppress(OSError):
+            if stat.S_IMODE(folder.stat().st_mode) != PRIVATE_FOLDER:
+                set_mode(folder, PRIVATE_FOLDER)
+
+
+def make_datastore(datastore: Path) -> None:
+    """The datastore, and its place for cards. Raises AnywhereError."""
+    usable_folder(datastore, PRIVATE_FOLDER, "DATASTORE_DIR")
+    beat()
+    try:
+        join_cards(datastore)
+    except OSError as error:
+        raise AnywhereError(f"DATASTORE_DIR cannot be written: {datastore}", why=reason(error)) from error
 
 
 def require_own(folder: Path, mode: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ from metaflow_anywhere.state.snapshots import (
     snapshots,
     take_snapshot,
 )
+from metaflow_anywhere.state.turn import own_stage
 
 
 @contextlib.contextmanager
@@ -51,6 +53,11 @@ def told() -> Iterator[None]:
         raise AnywhereError("the mirror cannot be used", why=str(error), run=command("doctor")) from error
     except ServerGone as gone:
         raise AnywhereError("the database does not answer", why=str(gone), run=command("start-db")) from gone
+
+
+def say_waiting(text: str) -> None:
+    """Told where standard output may be read by a program."""
+    print(text, file=sys.stderr)
 
 
 def database_is_up(stack: Stack) -> bool:
@@ -75,12 +82,16 @@ def take(stack: Stack, name: str | None) -> Snapshot:
     """A snapshot of the running database. Raises AnywhereError."""
     if not database_is_up(stack):
         raise AnywhereError("the database is not running", run=command("start-db"))
-    with told():
+    with told(), stack.turn.take("a snapshot", say_waiting):
         stack.drive.prepare()
-        return take_snapshot(
-            stack.programs_of_postgres, stack.drive, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
-            stack.folder / "snapshot-stage", name,
-        )  # fmt: skip
+        stage = own_stage(stack.folder / "snapshot-stage")
+        try:
+            return take_snapshot(
+                stack.programs_of_postgres, stack.drive, stack.conninfo(SUPERUSER, "postgres"),
+                stack.conninfo(SUPERUSER), stage, name,
+            )  # fmt: skip
+        finally:
+            shutil.rmtree(stage.parent, ignore_errors=True)
 
 
 def listed(stack: Stack) -> list[Snapshot]:
@@ -92,14 +103,14 @@ def listed(stack: Stack) -> list[Snapshot]:
 def verify(stack: Stack, name: str | None, progress: Progress) -> Drilled:
     """A restore drill beside the database's files. Raises AnywhereError."""
     work = stack.settings.pgdata_dir.with_name(f".{stack.settings.pgdata_dir.name}.drill")
-    with told(), stack.exclusive():
+    with told(), stack.exclusive(), stack.turn.take("a restore drill", progress.say):
         one = find_snapshot(stack.drive, name) if name else None
         return drill(stack.programs_of_postgres, stack.drive, work, DATABASE, one, progress.say)
 
 
 def delete(stack: Stack, name: str) -> Snapshot:
     """Delete a snapshot. Raises AnywhereError."""
-    with told():
+    with told(), stack.turn.take("the removal of a snapshot", say_waiting):
         return delete_snapshot(stack.drive, name)
 
 
@@ -146,7 +157,7 @@ def read_file(stack: Stack, file: Path, progress: Progress, *, replace: bool = F
         raise AnywhereError(f"no file {file}")
     if stack.supervisor.alive():
         raise AnywhereError("the stack is up", why="its database cannot be replaced while it runs", run=command("down"))
-    with told(), stack.exclusive():
+    with told(), stack.exclusive(), stack.turn.take("an import", progress.say):
         if not replace:
             _require_nothing_to_lose(stack)
         stack.drive.prepare()

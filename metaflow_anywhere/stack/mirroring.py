@@ -41,7 +41,7 @@ def main() -> None:
         raise AnywhereError("this database has no incarnation to mirror", run=command("sync"))
     mirrored = Mirrored(
         stack.drive, stack.cluster, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
-        stack.folder / "mirror-stage",
+        stack.stage,
     )  # fmt: skip
     name = life.incarnation.name
     reporter = Reporter(
@@ -73,10 +73,12 @@ def main() -> None:
 def files_to_copy(stack: Stack, reporter: Reporter) -> list[FileCopies | LogCopies]:
     """What is copied to root beside the database: our logs, and the datastore where it is elsewhere."""
     beside, logs = stack.drive.root, stack.settings.log_dir
-    copies: list[FileCopies | LogCopies] = [LogCopies(logs, stack.log_copies, beside, say)]
+    copies: list[FileCopies | LogCopies] = [LogCopies(logs, stack.log_copies, beside, say, reach=stack.reach)]
     if stack.datastore_is_elsewhere:
         source, target = stack.settings.datastore_dir, stack.datastore_copy
-        copies.append(FileCopies(source, target, beside, say, lambda copied: reporter.tell(files=asdict(copied))))
+        copies.append(
+            FileCopies(source, target, beside, say, lambda copied: reporter.tell(files=asdict(copied)), stack.reach)
+        )
     return copies
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from metaflow_anywhere import register
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.far.places import ask
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.stack import profile
 from metaflow_anywhere.stack.stack import Stack
@@ -54,7 +55,7 @@ def parts(stack: Stack, environ: Mapping[str, str]) -> Iterator[Part]:
     ]
     shown: list[Path] = []
     for one in found:
-        if one.path.exists() and not any(_inside(one.path, above) for above in shown):
+        if ask(one.path, True, one.path.exists) and not any(_inside(one.path, above) for above in shown):
             shown.append(one.path)
             yield one
 

@@ -11,6 +11,7 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from metaflow_anywhere import __version__
@@ -72,7 +73,7 @@ class Report:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._programs = Looked(lambda: status(stack), PROGRAMS_SECONDS)
-        self._disk = Looked(lambda: shutil.disk_usage(stack.settings.root), DISK_SECONDS)
+        self._disk = Looked(lambda: stack.reach.call(disk_of, stack.settings.root), DISK_SECONDS)
         self._snapshots = Looked(lambda: snapshots(stack.drive), SNAPSHOTS_SECONDS)
 
     def document(self) -> dict[str, Any]:
@@ -93,11 +94,17 @@ class Report:
             "mirror": _mirror(read_standing(self._stack.standing_file)),
             "snapshots": None if kept is None else [_snapshot(one) for one in reversed(kept)],
             "snapshots_at": self._snapshots.at,
-            "disk": disk and {"free": disk.free, "total": disk.total},
+            "disk": disk,
             "disk_at": self._disk.at,
             "client": {"shell": as_exports(variables), "notebook": as_notebook(variables)},
             "now": time.time(),
         }
+
+
+def disk_of(root: Path) -> dict[str, int]:
+    """Free and all bytes of the disk of ``root``."""
+    found = shutil.disk_usage(root)
+    return {"free": found.free, "total": found.total}
 
 
 def _is_here(url: str) -> bool:

@@ -9,28 +9,31 @@ import os
 import secrets
 import sys
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaflow_anywhere.edge import SERVICE_PREFIX, UI_PREFIX, caddy_program, caddyfile
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.far.places import resolved
+from metaflow_anywhere.far.reach import Hanging, reach_of
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, open_private, set_mode, write_private
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, open_private, write_private
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.release import code_digest
 from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
-from metaflow_anywhere.stack.cards import join_cards
 from metaflow_anywhere.stack.client import PROXY_VARIABLES
-from metaflow_anywhere.stack.folders import require_own, require_short, usable_folder
+from metaflow_anywhere.stack.folders import make_datastore, make_root, require_own, require_short, usable_folder
 from metaflow_anywhere.stack.overtaking import COMMAND_BEGAN, yield_to_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
 from metaflow_anywhere.stack.supervision import Program, Supervisor
 from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.far_drive import FarDrive
+from metaflow_anywhere.state.turn import TURN, Turn
 from metaflow_anywhere.ui_backend.building import built_from
 
 if TYPE_CHECKING:
@@ -48,9 +51,12 @@ UI_VARIABLES = (
 PAGES = Path(__file__).with_name("page")
 COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.com"
 MIRROR = "pg"  # below root
+MADE = "folders"  # what was done at root already by this process
 WATCHDOG = "watchdog"  # the program that is no stage: it runs as long as the supervisor does
 SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
+
+T = TypeVar("T")
 
 
 class Stack:
@@ -71,10 +77,13 @@ class Stack:
         self.status_socket = settings.run_dir / "status.sock"
         self.service_socket = settings.run_dir / "service.sock"
         self.ui_socket = settings.run_dir / "ui.sock"
-        self.drive = Drive(settings.root / MIRROR)
+        self.reach = reach_of(settings.root, settings.drive_patience)
+        self.drive: Drive = FarDrive(settings.root / MIRROR, self.reach)
         self.datastore_copy = settings.root / "datastore"
         self.log_copies = settings.root / "logs"
         self.supervisor = Supervisor.of(settings)
+        self.stage = self.folder / "mirror-stage"
+        self.turn = Turn(self.stage.with_name(TURN))
 
     def log(self, program: str) -> Path:
         """The log of ``program``."""
@@ -87,24 +96,25 @@ class Stack:
 
         Folders that are there already keep their modes: they may be somebody else's.
         """
-        root = self.settings.root
-        if root.exists() and not root.is_dir():
-            raise AnywhereError(
-                f"MF_ROOT {root} is not a folder",
-                why=f"a file is in its place; the value comes from {self.settings.origins['root']}",
-                run=command("up", root=f"{root}.d"),
-            )
+        settings = self.settings
         if not self.data_exists:  # what has been used so far goes on
-            require_short(self.settings.datastore_dir)
-        passing = PASSABLE_FOLDER if Account.for_this_process() else PRIVATE_FOLDER
-        usable_folder(root, passing, "MF_ROOT")
-        usable_folder(self.settings.datastore_dir, PRIVATE_FOLDER, "DATASTORE_DIR")
+            require_short(settings.datastore_dir)
+        if MADE not in self.reach.done:  # once is enough: each look costs a slow drive seconds
+            self.far(make_root, settings.root, settings.origins["root"], (self.drive.root, self.log_copies))
+            self.far(make_datastore, settings.datastore_dir)
+            self.reach.done.add(MADE)
         self.make_machine_folders()
-        for folder in (self.drive.root, self.log_copies):  # nobody's but ours; earlier versions left them open
-            if folder.is_dir():
-                with contextlib.suppress(OSError):
-                    set_mode(folder, PRIVATE_FOLDER)
-        join_cards(self.settings.datastore_dir)
+
+    def far(self, function: Callable[..., T], *arguments: Any) -> T:
+        """``function(*arguments)``, which touches root, in a process that can be left. Raises AnywhereError where root
+        hangs."""
+        try:
+            return self.reach.call(function, *arguments)
+        except Hanging as hanging:
+            raise AnywhereError(
+                f"{self.settings.root} does not answer", why=str(hanging),
+                run=f"{command('doctor')}   (once the drive is back, the same command again)",
+            ) from hanging  # fmt: skip
 
     def make_machine_folders(self) -> None:
         """This machine's folders alone; root is left as it is. Raises AnywhereError naming the one."""
@@ -164,7 +174,7 @@ class Stack:
     @property
     def datastore_is_elsewhere(self) -> bool:
         """Whether artifacts are written outside of root, so that root needs a copy of them."""
-        return self.settings.datastore_dir.resolve() != self.datastore_copy.resolve()
+        return resolved(self.settings.datastore_dir) != resolved(self.datastore_copy)
 
     @property
     def memory(self) -> Memory | None:

@@ -14,6 +14,7 @@ from metaflow_anywhere.state.drive import DriveError
 from metaflow_anywhere.state.pace import Mirrored, Pace
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.standing import Reporter
+from metaflow_anywhere.state.turn import own_stage
 
 LONGEST_CHAIN = 8  # bases that are needed together: a restore reads them all
 FIRST_PAUSE_SECONDS = 0.05  # until there is a first base
@@ -56,7 +57,12 @@ class BaseKeeper:
         now = time.monotonic()
         if not self._is_due(position, now - self._last):
             return
-        self._last = now
+        with self.mirrored.turn.take_if_free("a base backup") as ours:
+            if ours:  # else it is due at the next look still
+                self._last = now
+                self._attempt()
+
+    def _attempt(self) -> None:
         self._failures = min(self._failures + 1, MOST_FAILURES)
         try:
             self._take()
@@ -100,7 +106,7 @@ class BaseKeeper:
             identity = server.identity()
         finally:
             server.close()
-        programs, stage = self.mirrored.cluster.programs, self.mirrored.stage / "base"
+        programs, stage = self.mirrored.cluster.programs, own_stage(self.mirrored.stage / "bases")
         since = None if full else self._since()
         try:
             staged = take_base(programs, self.mirrored.conninfo, identity, stage, since)

@@ -17,7 +17,7 @@ from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.postgres import ProgramFailed, Programs
 from metaflow_anywhere.state.catalogue import Base
 from metaflow_anywhere.state.documents import sealed
-from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.layout import MANIFEST, base_name
 from metaflow_anywhere.state.lsn import parse_lsn
 from metaflow_anywhere.state.server import Identity, Server, ServerGone
@@ -98,10 +98,7 @@ def publish_base(drive: Drive, stage: Path, base: Base, below: str, folder: str 
     folder = folder or f"{below}/{base_name(base.start)}"
     files = {}
     for path in sorted(stage.iterdir()):
-        digest = drive.put(f"{folder}/{path.name}", path)
-        files[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
-        if drive.sha256(f"{folder}/{path.name}") != digest:
-            raise DriveError(f"{drive.root / folder / path.name} does not read back as it was written")
+        files[path.name] = {"sha256": drive.put_back(f"{folder}/{path.name}", path), "bytes": path.stat().st_size}
     done = replace(base, folder=folder, files=files)
     drive.put(f"{folder}/{MANIFEST}", sealed(done.document()))
     shutil.rmtree(stage, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from metaflow_anywhere.state.layout import (
 from metaflow_anywhere.state.listing import Listing
 from metaflow_anywhere.state.lsn import Segments, parse_lsn
 
+REMEMBERED_SECONDS = 60.0  # that a document on a far drive, which never changes, is not read again
 MOST_KEPT_BYTES = 128 << 20  # of compressed log, in memory during a restore
 
 
@@ -313,13 +315,22 @@ class Catalogue:
         what = missing
         for version in self.listing.versions(name):
             try:
-                return unsealed(self.drive.read(version))
+                return self._read(version)
             except Damaged as damage:
                 what = str(damage)
             except DriveError as error:
                 what = str(error)
         self.fault(name, what)
         return None
+
+    def _read(self, version: str) -> dict[str, Any]:
+        """A document; one that never changes is not read again at once. Raises Damaged, DriveError."""
+        known = self.drive.documents.get(version)
+        if known and time.monotonic() - known[0] < REMEMBERED_SECONDS:
+            return dict(known[1])
+        found = unsealed(self.drive.read(version))
+        self.drive.remember(version, found)
+        return found
 
 
 def _first(pair: tuple[int | None, str]) -> int:

@@ -78,7 +78,7 @@ def reopen(drive: Drive, data: Path) -> None:
     Raises DriveError.
     """
     life = read_life(data)
-    if life is not None and drive.root.is_dir():
+    if life is not None and drive.is_there():
         mark_opened(drive, Catalogue(drive), life.incarnation)
 
 

@@ -7,6 +7,7 @@ Files appear whole, nothing is ever deleted, and links are not copied.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.far.reach import Hanging, Reach, reach_of
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.state.tree import ARRIVING, HALF, OPEN_SECONDS, Pair, Tree, files_below, pairs_below
 
@@ -30,6 +32,8 @@ CHUNK_BYTES = 8 << 20  # so that large artifacts keep no small files waiting
 CLOCK_SECONDS = 2.0  # some file systems tell times in steps of two seconds
 RSYNC = ("rsync", "--recursive", "--times", "--whole-file", "--no-links", "--from0", f"--exclude=/{ARRIVING}")
 BRINGING = ("--ignore-existing",)
+LOOK_SECONDS = 5.0  # between two looks whether the drive hangs
+LEAVE_SECONDS = 0.5
 NO_TIME = "there was no time for it"
 PARTIAL, VANISHED = 23, 24  # of rsync: some files could not be read; some were gone meanwhile
 Tell = Callable[[str], None]
@@ -61,19 +65,20 @@ class Copied:
 
 def rsync(
     source: Path, target: Path, only: Iterable[Path], late: Callable[[], bool] = lambda: False,
-    more: Iterable[str] = (),
+    more: Iterable[str] = (), reach: Reach | None = None,
 ) -> None:  # fmt: skip
     """Copy ``only`` these files of the folder ``source`` over ``target``, which must be there; ``more`` are options.
 
-    Ended early once ``late`` says so. Raises CopyFailed.
+    Ended early once ``late`` says so, or the drive hangs that ``reach`` leads to. Raises CopyFailed.
     """
+    reach = reach or reach_of(target)
     if shutil.which("rsync") is None:
         raise CopyFailed("the program rsync is missing (apt-get install rsync)")
     if late():
         raise CopyFailed(NO_TIME)
     arriving = target / ARRIVING
     try:
-        make_folder(arriving, PRIVATE_FOLDER)
+        reach.call(make, arriving)
     except OSError as error:
         raise CopyFailed(reason(error)) from error
     names = b"\0".join(os.fsencode(path.relative_to(source)) for path in only)
@@ -82,20 +87,51 @@ def rsync(
     done = subprocess.Popen(
         [*command, f"{source}/", f"{target}/"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    printed, sent = b"", names or None
+    printed, sent, look_at = b"", names or None, time.monotonic() + LOOK_SECONDS
     while done.returncode is None:
         try:
             printed = done.communicate(sent, timeout=0.2)[1]
         except subprocess.TimeoutExpired:
             sent = None  # it has that by now, or is still being given it
             if late():
-                done.terminate()
-                done.communicate()
+                leave(done)
                 raise CopyFailed(NO_TIME) from None
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_SECONDS
+                try:
+                    reach.call(os.listdir, reach.place)
+                except Hanging as hanging:
+                    leave(done)
+                    raise CopyFailed(str(hanging)) from None
+                except OSError:
+                    continue
     if done.returncode not in (0, VANISHED):
         lines = printed.decode(errors="replace").strip().splitlines()
         why = lines[0] if lines else f"rsync ended with status {done.returncode}"
         raise CopyFailed(why, partial=done.returncode == PARTIAL)
+
+
+def make(folder: Path) -> None:
+    """Make ``folder`` in one that is there."""
+    make_folder(folder, PRIVATE_FOLDER)
+
+
+def clear(folder: Path) -> None:
+    """Remove ``folder`` and all in it, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def leave(process: subprocess.Popen[bytes]) -> None:
+    """End ``process``, and do not wait for it where a drive holds it."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=LEAVE_SECONDS)
+        return
+    process.kill()
+    for end in (process.stdin, process.stderr):
+        if end:
+            with contextlib.suppress(OSError):
+                end.close()
 
 
 def lacks(source: Path, target: Path, path: Path) -> bool:
@@ -124,10 +160,12 @@ class FileCopies:
     """
 
     def __init__(
-        self, source: Path, target: Path, beside: Path, tell: Tell, report: Callable[[Copied], None] = lambda _: None
+        self, source: Path, target: Path, beside: Path, tell: Tell, report: Callable[[Copied], None] = lambda _: None,
+        reach: Reach | None = None,
     ) -> None:  # fmt: skip
         self.source, self.target, self.beside = source, target, beside
         self.tell, self.report = tell, report
+        self.reach = reach or reach_of(target)
         self.standing = Copied(str(source), str(target))
         self._waiting: dict[Path, None] = {}
         self._halves: dict[Path, float] = {}  # since when (monotonic, s)
@@ -161,7 +199,8 @@ class FileCopies:
 
     def _run(self) -> None:
         tree = Tree(self.source)
-        shutil.rmtree(self.target / ARRIVING, ignore_errors=True)  # of a copy that was killed
+        with contextlib.suppress(OSError):
+            self.reach.call(clear, self.target / ARRIVING)  # of a copy that was killed
         while not self._ending.is_set():
             if not self._turn(tree):
                 self._ending.wait(RETRY_SECONDS)
@@ -221,7 +260,7 @@ class FileCopies:
             if now < self._compare_at:
                 return
             self._require_drive()
-            self._comparing, self._compare_began = pairs_below(self.source, self.target), now
+            self._comparing, self._compare_began = pairs_below(self.source, self.target, self.reach), now
             self._brought.clear()
         try:
             for pair in self._comparing:
@@ -248,12 +287,12 @@ class FileCopies:
             self._require_drive()
             self.report(replace(self.standing, left=len(self._waiting) + len(self._halves)))
             try:
-                rsync(self.source, self.target, chunk, self._is_late)
+                rsync(self.source, self.target, chunk, self._is_late, reach=self.reach)
             except CopyFailed as error:
                 if not error.partial:
                     raise
                 refused = str(error)  # a file that cannot be read must not keep the others waiting
-                left += [path for path in chunk if lacks(self.source, self.target, path)]
+                left += [path for path in chunk if self.reach.call(lacks, self.source, self.target, path)]
             for path in chunk:
                 self._waiting.pop(path, None)
         self._waiting.update(dict.fromkeys(left))
@@ -268,7 +307,8 @@ class FileCopies:
         self._require_drive()
         refused = ""
         try:
-            rsync(self.target, self.source, map(self.target.joinpath, self._missing), self._is_late, BRINGING)
+            names = map(self.target.joinpath, self._missing)
+            rsync(self.target, self.source, names, self._is_late, BRINGING, self.reach)
         except CopyFailed as error:
             if not error.partial:
                 raise
@@ -278,16 +318,16 @@ class FileCopies:
             if (time_ := _time(path)) is not None:
                 self._brought[path] = time_
                 del self._missing[name]
-            elif not (self.target / name).exists():
+            elif not self.reach.call(os.path.exists, self.target / name):
                 del self._missing[name]
         if refused:
             raise CopyFailed(refused)
 
     def _require_drive(self) -> None:
         """A drive that is not mounted must not be mistaken for an empty one. Raises CopyFailed."""
-        if not self.beside.is_dir():
+        if not self.reach.call(os.path.isdir, self.beside):
             raise CopyFailed(f"{self.beside} is gone (is the drive still mounted?)")
-        make_folder(self.target, PRIVATE_FOLDER)
+        self.reach.call(make, self.target)
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline
@@ -336,17 +376,18 @@ def chunks(paths: Collection[Path]) -> Iterator[list[Path]]:
         yield chunk
 
 
-def complete(source: Path, target: Path, until: float | None) -> int:
+def complete(source: Path, target: Path, until: float | None, reach: Reach | None = None) -> int:
     """Copy what was written to ``source`` at ``until`` (epoch, s; None: ever) or later and is not in ``target``.
 
     Returns the number of files. Raises CopyFailed.
     """
     try:
-        make_folder(target, PRIVATE_FOLDER)
+        reach = reach or reach_of(target)
+        reach.call(make, target)
+        since = 0.0 if until is None else until - OPEN_SECONDS
+        wanting = [path for path in files_below(source, since) if reach.call(lacks, source, target, path)]
     except OSError as error:
         raise CopyFailed(reason(error)) from error
-    since = 0.0 if until is None else until - OPEN_SECONDS
-    wanting = [path for path in files_below(source, since) if lacks(source, target, path)]
     for chunk in chunks(wanting):
-        rsync(source, target, chunk)
+        rsync(source, target, chunk, reach=reach)
     return len(wanting)

@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private
 
 BLOCK_BYTES = 1 << 20
@@ -42,6 +44,10 @@ class Drive:
         self.bytes_written = 0
         self._lock = threading.Lock()
         self._known_folders: set[str] = set()
+        self.documents: dict[str, tuple[float, dict[str, Any]]] = {}  # when (monotonic, s), and what
+
+    def remember(self, name: str, document: dict[str, Any]) -> None:
+        """A document was read; a drive on this machine's disk is simply asked again."""
 
     def prepare(self) -> None:
         """Make ``root`` if it is not there. Raises DriveError."""
@@ -63,12 +69,16 @@ class Drive:
             with self._told("cannot write"):
                 try:
                     self._before(name)
-                    with open_private(half, "wb") as file:
+                    beat()
+                    with open_private(half, "wb", buffering=0) as file:
+                        beat()
                         for block in _blocks(data):
                             self._write(file.fileno(), block)
                             digest.update(block)
                             size += len(block)
+                            beat()
                         os.fsync(file.fileno())
+                    beat()
                     self._before(name)
                     half.replace(self.root / name)
                 except FileNotFoundError:
@@ -88,9 +98,15 @@ class Drive:
         path = self.root / name
         with self._told("cannot delete"):
             self._before(name)
-            if path.is_dir():
+            there = path.is_dir()
+            beat()
+            if there:
                 self._known_folders.clear()
-                shutil.rmtree(path)
+                for place, _, files in os.walk(path, topdown=False):
+                    for file in files:
+                        Path(place, file).unlink(missing_ok=True)
+                        beat()
+                shutil.rmtree(path)  # also what is none of ours
             else:
                 path.unlink(missing_ok=True)
 
@@ -101,6 +117,7 @@ class Drive:
             if not self.root.is_dir():
                 raise FileNotFoundError(2, "No such file or directory", str(self.root))
             self._before(folder)
+            beat()
             make_folder(self.root / folder, PRIVATE_FOLDER, PRIVATE_FOLDER)
         self._known_folders.add(folder)
 
@@ -111,6 +128,16 @@ class Drive:
         view = memoryview(block)
         while view:
             view = view[os.write(descriptor, view) :]
+
+    def put_back(self, name: str, data: bytes | Path) -> str:
+        """``put``, and read back: what it returns is the digest of what was written, and of what the drive has.
+
+        Raises DriveError where these differ.
+        """
+        digest = self.put(name, data)
+        if self.sha256(name) != digest:
+            raise DriveError(f"{self.root / name} does not read back as it was written")
+        return digest
 
     # ---- reading
 
@@ -124,7 +151,7 @@ class Drive:
     def read(self, name: str) -> bytes:
         """The whole file. Raises DriveError."""
         with self._told("cannot read"):
-            return (self.root / name).read_bytes()
+            return b"".join(_blocks(self.root / name))
 
     def sha256(self, name: str) -> str:
         """The digest of what the drive gives back now."""
@@ -138,7 +165,7 @@ class Drive:
         """What is in ``folder``, sorted, without what is half written; empty if there is no such folder."""
         with self._told("cannot read"):
             try:
-                return sorted(one for one in os.listdir(self.root / folder) if not one.startswith("."))  # noqa: PTH208
+                return sorted(one for one in _listed(self.root / folder) if not one.startswith("."))
             except FileNotFoundError:
                 return []
 
@@ -146,7 +173,7 @@ class Drive:
         """All that is in ``folder``, sorted, also what is half written; empty if there is no such folder."""
         with self._told("cannot read"):
             try:
-                return sorted(os.listdir(self.root / folder))  # noqa: PTH208
+                return sorted(_listed(self.root / folder))
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
@@ -154,12 +181,23 @@ class Drive:
         """Whether there is such a file or folder."""
         return (self.root / name).exists()
 
+    def is_there(self) -> bool:
+        """Whether ``root`` is a folder."""
+        return self.root.is_dir()
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy the file ``name`` to the local file ``target``, which is private. Raises DriveError."""
+        with self._told("cannot read"), target.open("wb") as file:
+            target.chmod(0o600)
+            for block in _blocks(self.root / name):
+                file.write(block)
+
     def size(self, name: str) -> int:
         """Bytes of the file, or of all files below the folder."""
         path = self.root / name
         with self._told("cannot read"):
             if path.is_dir():
-                return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+                return sum(_size(one) for one in path.rglob("*") if one.is_file())
             return path.stat().st_size
 
     def age(self, name: str) -> float:
@@ -179,8 +217,10 @@ class Drive:
     def clear_halves(self, folder: str) -> None:
         """Remove what a killed writer left half written in ``folder`` (of which we must be the only writer)."""
         with self._told("cannot delete"), contextlib.suppress(FileNotFoundError):
-            for path in (self.root / folder).glob(f".*{HALF_SUFFIX}"):
-                path.unlink(missing_ok=True)
+            for name in _listed(self.root / folder):
+                if name.startswith(".") and name.endswith(HALF_SUFFIX):
+                    beat()
+                    (self.root / folder / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -196,6 +236,19 @@ def _blocks(data: bytes | Path) -> Iterator[bytes]:
     if isinstance(data, bytes):
         yield data
         return
-    with data.open("rb") as file:
+    with data.open("rb", buffering=0) as file:
+        beat()
         while block := file.read(BLOCK_BYTES):
             yield block
+            beat()
+
+
+def _listed(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        beat()
+        return [entry.name for entry in entries]
+
+
+def _size(path: Path) -> int:
+    beat()
+    return path.stat().st_size

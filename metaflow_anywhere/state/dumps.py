@@ -43,10 +43,13 @@ def dump_database(programs: Programs, conninfo: str, file: Path, level: int = 1)
 
 
 def publish_dump(drive: Drive, file: Path, position: int) -> Dump:
-    """Put a local dump on the drive, its document last, and give up the oldest. Raises DriveError."""
+    """Put a local dump on the drive, its document last, and give up the oldest.
+
+    It is read back before: what the drive did not keep must not replace an older one. Raises DriveError.
+    """
     now = time.time()
     stem = f"{DUMPS}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}"
-    done = Dump(f"{stem}.dump", now, file.stat().st_size, drive.put(f"{stem}.dump", file), position)
+    done = Dump(f"{stem}.dump", now, file.stat().st_size, drive.put_back(f"{stem}.dump", file), position)
     drive.put(f"{stem}.json", sealed(vars(done)))
     for old in dumps(drive)[KEPT_DUMPS:]:
         drive.delete(old.file.removesuffix(".dump") + ".json")

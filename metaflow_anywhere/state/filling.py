@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_anywhere.errors import AnywhereError, reason
+from metaflow_anywhere.far.reach import Reach, reach_of
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, touch_private, write_private
 from metaflow_anywhere.state.copies import CLOCK_SECONDS, CopyFailed, rsync
@@ -32,6 +34,12 @@ class Filling:
     target: Path
     turn: str
     rewritten: Collection[str] = ()
+    reach: Reach | None = None
+
+    @property
+    def _reach(self) -> Reach:
+        """The way to ``source``."""
+        return self.reach or reach_of(self.source)
 
     @property
     def is_done(self) -> bool:
@@ -42,9 +50,11 @@ class Filling:
 
     def is_wanted(self) -> bool:
         """Whether there is something to bring; compares everything, unless that was done in this turn."""
-        if not self.source.is_dir() or self.is_done:
+        if self.is_done:
             return False
         try:
+            if not self._reach.call(os.path.isdir, self.source):
+                return False
             return next(self._wanted(), None) is not None
         except OSError as error:
             raise self._failed(reason(error)) from error
@@ -65,7 +75,7 @@ class Filling:
             touch_private(self.target / FILLING)
             wanted = self._wanted()
             while lot := [self.source / one.path for one in itertools.islice(wanted, LOT_FILES)]:
-                rsync(self.source, self.target, lot, more=("--update", "--backup", replaced))
+                rsync(self.source, self.target, lot, more=("--update", "--backup", replaced), reach=self._reach)
                 count += len(lot)
                 say(f"{count:,} files brought from {self.source} to {self.target}")
             shutil.rmtree(self.target / ARRIVING, ignore_errors=True)
@@ -76,7 +86,7 @@ class Filling:
         return count
 
     def _wanted(self) -> Iterator[Pair]:
-        return (pair for pair in pairs_below(self.target, self.source) if self._is_newer(pair))
+        return (pair for pair in pairs_below(self.target, self.source, self._reach) if self._is_newer(pair))
 
     def _is_newer(self, pair: Pair) -> bool:
         """Whether the file in root is to be brought. One that is empty replaces nothing: a cloud drive may show a file

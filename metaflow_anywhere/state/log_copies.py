@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from metaflow_anywhere.errors import reason
+from metaflow_anywhere.far.hand import beat
+from metaflow_anywhere.far.reach import Reach, reach_of
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, touch_private
 
 LOGS_SECONDS = 600.0
@@ -25,10 +27,12 @@ class LogCopies:
     """
 
     def __init__(
-        self, logs: Path, target: Path, beside: Path, tell: Callable[[str], None], *, every: float = LOGS_SECONDS
+        self, logs: Path, target: Path, beside: Path, tell: Callable[[str], None], *, every: float = LOGS_SECONDS,
+        reach: Reach | None = None,
     ) -> None:  # fmt: skip
         self.logs, self.target, self.beside = logs, target, beside
         self.tell, self.every = tell, every
+        self.reach = reach or reach_of(target)
         self._ending = threading.Event()
         self._wanted = True
         self._newest = 0.0
@@ -57,23 +61,34 @@ class LogCopies:
         """Make a copy now, if anything was logged since the last."""
         host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())
         name = f"{host}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.tar.gz"
-        half = self.target / f".{name}.{os.getpid()}.tmp"
         try:
             logs = sorted(self.logs.glob("*.log"))
             newest = max((path.stat().st_mtime for path in logs), default=0.0)
-            if newest <= self._newest or not self.beside.is_dir():
-                return
-            make_folder(self.target, PRIVATE_FOLDER)
-            touch_private(half)  # logs are nobody else's business
-            try:
-                with tarfile.open(half, "w:gz", compresslevel=LEVEL) as archive:
-                    for path in logs:
-                        archive.add(path, arcname=f"{name.removesuffix('.tar.gz')}/{path.name}")
-                half.replace(self.target / name)
-            finally:
-                half.unlink(missing_ok=True)
-            self._newest = newest
-            for old in sorted(self.target.glob(f"{host}-*.tar.gz"))[:-KEPT_LOGS]:
-                old.unlink()
+            if newest > self._newest and self.reach.call(pack, logs, self.beside, self.target, name, host):
+                self._newest = newest
         except (OSError, tarfile.TarError) as error:
             self.tell(f"the logs are not copied: {reason(error) if isinstance(error, OSError) else error}")
+
+
+def pack(logs: list[Path], beside: Path, target: Path, name: str, host: str) -> bool:
+    """Put ``logs`` into the archive ``name`` in ``target``, and give up the oldest of ``host``; False if the folder
+    ``beside`` is not there. Raises OSError, TarError."""
+    if not beside.is_dir():
+        return False
+    beat()
+    make_folder(target, PRIVATE_FOLDER)
+    half = target / f".{name}.{os.getpid()}.tmp"
+    touch_private(half)  # logs are nobody else's business
+    try:
+        with tarfile.open(half, "w:gz", compresslevel=LEVEL) as archive:
+            for path in logs:
+                beat()
+                archive.add(path, arcname=f"{name.removesuffix('.tar.gz')}/{path.name}")
+        beat()
+        half.replace(target / name)
+    finally:
+        half.unlink(missing_ok=True)
+    for old in sorted(target.glob(f"{host}-*.tar.gz"))[:-KEPT_LOGS]:
+        beat()
+        old.unlink()
+    return True

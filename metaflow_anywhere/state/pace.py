@@ -9,6 +9,7 @@ from metaflow_anywhere.postgres import Cluster
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.retention import GRACE_SECONDS
 from metaflow_anywhere.state.shipping import MERGE_AT, MIB
+from metaflow_anywhere.state.turn import TURN, Turn
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,8 @@ class Mirrored:
     conninfo: str
     dump_conninfo: str
     stage: Path
+
+    @property
+    def turn(self) -> Turn:
+        """Whose turn it is to write to the drive from this machine."""
+        return Turn(self.stage.with_name(TURN))

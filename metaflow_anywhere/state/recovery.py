@@ -72,7 +72,8 @@ def rebuild(
     check_room(data, weight)
     upon = f" and {len(chain) - 1} that it builds on" if len(chain) > 1 else ""
     say(f"unpacking the base of {clock(way.base.time)}{upon} ({weight / 1e6:.1f} MB)")
-    unpack_chain(programs, [_files(catalogue, one) for one in chain], data)
+    with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.bases-") as name:
+        unpack_chain(programs, [_fetched(catalogue, one, Path(name) / str(i)) for i, one in enumerate(chain)], data)
     with tempfile.TemporaryDirectory(dir=data.parent, prefix=f".{data.name}.log-") as name:
         folder = Path(name)
         if programs.account:
@@ -182,10 +183,14 @@ class BaseFiles:
     log: Path | None = None
 
 
-def _files(catalogue: Catalogue, base: Base) -> BaseFiles:
-    def found(name: str) -> Path:
-        return catalogue.drive.root / catalogue.file(f"{base.folder}/{name}")
+def _fetched(catalogue: Catalogue, base: Base, folder: Path) -> BaseFiles:
+    """The files of ``base``, brought into the new local ``folder``: a drive may stop answering while they are read."""
 
+    def found(name: str) -> Path:
+        catalogue.drive.fetch(catalogue.file(f"{base.folder}/{name}"), folder / name)
+        return folder / name
+
+    folder.mkdir(mode=PRIVATE_FOLDER)
     log = found(LOG_ARCHIVE) if LOG_ARCHIVE in base.files else None
     return BaseFiles(found(ARCHIVE), found(POSTGRES_MANIFEST), log)
 

@@ -32,6 +32,7 @@ from metaflow_anywhere.state.verdict import LOADING, Kind, Memory, Situation
 from metaflow_anywhere.state.ways import Log, Way, collect, ways
 
 ALIVE_SECONDS = 10.0  # a mirror that was written to later than that may still have its writer
+LOOK_SECONDS = 0.2  # each asks the drive
 SIGN_SECONDS = 1.5  # a writer that is alive looks at the lease every second, and says that it has seen ours
 HANDOVER_SECONDS = 5.0  # how long it then needs to stop its database and flush
 
@@ -256,7 +257,7 @@ def _await_handover(drive: Drive, newest: Incarnation | None, seconds: float, sa
     while not drive.exists(f"{newest.name}/{FENCED}"):
         if time.monotonic() > sign:
             return
-        time.sleep(0.05)
+        time.sleep(LOOK_SECONDS)
     say(f"{newest.host} is stopping its database, since we take over")
     while time.monotonic() < deadline:
         catalogue = Catalogue(drive)

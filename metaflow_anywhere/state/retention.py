@@ -2,8 +2,9 @@
 
 Kept are the two newest sound bases that share no file, with those they build on, on the way from the newest incarnation
 back through its parents; and all log from the older of the two on. Histories that the newest incarnation does not come
-from are never given up, nor is what they need. What is given up was found to be needless twice, with the whole grace
-between, by a clock that nobody sets: what replaces it has had time to be uploaded, and one listing may lie.
+from are never given up, nor is what they need. Bases and snapshots that were begun and never finished are needed by
+nobody. What is given up was found to be needless twice, with the whole grace between, by a clock that nobody
+sets: what replaces it has had time to be uploaded, and one listing may lie.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.catalogue import Base, Catalogue, Incarnation
 from metaflow_anywhere.state.documents import Damaged, unpacked
 from metaflow_anywhere.state.drive import DriveError
-from metaflow_anywhere.state.layout import IncarnationName, WalName
+from metaflow_anywhere.state.layout import MANIFEST, SNAPSHOT, IncarnationName, WalName, base_start
 
 KEPT_BASES = 2
 GRACE_SECONDS = 300.0  # longer than a cloud drive takes to upload what a base weighs
@@ -47,6 +48,7 @@ class Retention:
         path = catalogue.path(tip)
         found = self._merged(catalogue, tip)
         kept = self._kept_bases(catalogue, path)
+        found += self._unfinished(catalogue, tip, path, kept)
         if len(kept) < KEPT_BASES or not self._is_whole(catalogue, path, kept):
             return found
         protected = self._protected(catalogue, tip)
@@ -68,6 +70,30 @@ class Retention:
                 if name.end <= oldest.segments.floor(oldest.start)
             ]
         found += [str(one.name) for one in path[index + 1 :] if one.name not in protected]
+        return found
+
+    def _unfinished(
+        self, catalogue: Catalogue, tip: Incarnation, path: list[Incarnation],
+        kept: list[tuple[Incarnation, list[Base]]],
+    ) -> list[str]:  # fmt: skip
+        """What was begun and never finished, by somebody who died: bases older than one that is whole, and snapshots.
+
+        No restore can use them. One whose manifest is there under any name, damaged or half written, is none of them.
+        """
+        listing = catalogue.listing
+
+        def is_unfinished(folder: str) -> bool:
+            inside = listing.names(folder, halves=True)
+            return MANIFEST not in inside and SNAPSHOT not in inside
+
+        found = [folder for folder in catalogue.snapshots if is_unfinished(folder)]
+        if kept:
+            newest, protected = kept[0][1][-1].start, self._protected(catalogue, tip)
+            folders = [one for at in path if at.name not in protected for one in catalogue.base_folders(at)]
+            found += [
+                one for one in folders
+                if (base_start(one.rpartition("/")[2]) or 0) < newest and is_unfinished(one)
+            ]  # fmt: skip
         return found
 
     def _protected(self, catalogue: Catalogue, tip: Incarnation) -> set[IncarnationName]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 from collections.abc import Mapping
@@ -70,15 +71,20 @@ def take_snapshot(
     programs: Programs, drive: Drive, conninfo: str, counted: str, stage: Path, name: str | None = None
 ) -> Snapshot:
     """A snapshot of the server at ``conninfo`` (a superuser's), now. ``counted`` leads to the database whose rows are
-    counted; ``stage`` is a local folder for what is on its way. Raises AnywhereError, DriveError, ServerGone.
+    counted; ``stage`` is a new local folder for what is on its way, nobody else's. Raises AnywhereError, DriveError,
+    ServerGone.
     """
     utc = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    name = name or utc
+    taken = {one.name for one in snapshots(drive)}
+    if not name:  # of several in one second each has its own
+        name = next(
+            one for number in itertools.count(1) if (one := f"{utc}-{number}" if number > 1 else utc) not in taken
+        )
     if not snapshot_name_is_good(name):
         raise AnywhereError(
             f"'{name}' cannot be a snapshot's name", why="letters, digits, dot, dash and underscore; at most 64 of them"
         )
-    if any(one.name == name for one in snapshots(drive)):
+    if name in taken:
         raise AnywhereError(f"there is a snapshot '{name}' already", run=command("snapshots"))
     server = Server(conninfo)
     identity = server.identity()

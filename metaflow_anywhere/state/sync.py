@@ -6,12 +6,12 @@ It stops everything when another machine takes over. Only this program writes to
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Callable
 
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder
 from metaflow_anywhere.postgres import ProgramFailed
 from metaflow_anywhere.state.aside import aside_of
 from metaflow_anywhere.state.base_keeper import BaseKeeper
@@ -28,7 +28,8 @@ from metaflow_anywhere.state.retention import Retention
 from metaflow_anywhere.state.scrub import Scrub
 from metaflow_anywhere.state.server import Server, ServerGone
 from metaflow_anywhere.state.shipping import MIB, LogGone, Shipper
-from metaflow_anywhere.state.standing import LATE_SECONDS, Reporter
+from metaflow_anywhere.state.standing import HEARTBEAT_SECONDS, LATE_SECONDS, Reporter
+from metaflow_anywhere.state.turn import own_stage
 from metaflow_anywhere.state.watching import Ending, Watch
 
 MOST_ASIDE = 5  # told one by one
@@ -71,6 +72,7 @@ class Sync:
             threading.Thread(target=self._keep_house, daemon=True),
             threading.Thread(target=self._keep_bases, daemon=True),
             threading.Thread(target=self._keep_scrubbing, daemon=True),
+            threading.Thread(target=self._keep_beating, daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -87,6 +89,11 @@ class Sync:
         self.server.close()
         self._watch.close()
         self.reporter.tell(force=True, state="fenced" if self.fenced else "stopped")
+
+    def _keep_beating(self) -> None:
+        """Say that we are alive, also while a drive takes its time. Each operation on it has a limit of its own."""
+        while not self.ending.asked.wait(HEARTBEAT_SECONDS):
+            self.reporter.beat()
 
     def end(self, *, machine_goes: bool = False) -> None:
         """Ask for the end; may be called from a signal handler."""
@@ -290,10 +297,14 @@ class Sync:
                     told = True
                 if now - last_upkeep > self.pace.upkeep:
                     last_upkeep = now
-                    self._upkeep()
+                    with self.mirrored.turn.take_if_free("upkeep") as ours:
+                        if ours:
+                            self._upkeep()
                 if now - began > self.pace.first_dump and now - last_dump_look > self.pace.upkeep:
-                    last_dump_look = now
-                    self._dump()
+                    with self.mirrored.turn.take_if_free("a dump") as ours:
+                        if ours:
+                            last_dump_look = now
+                            self._dump()
             except (DriveError, ProgramFailed, LogGone, OSError) as error:
                 self.log(f"upkeep: {error}")
 
@@ -342,8 +353,7 @@ class Sync:
         last = next(iter(dumps(self.drive)), None)
         if last and (time.time() - last.time < self.pace.dump or last.position == self.shipper.position):
             return
-        position, file = self.shipper.position, self.mirrored.stage / "dump"
-        make_folder(file.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
+        position, file = self.shipper.position, own_stage(self.mirrored.stage / "dumps")
         dump_database(self.cluster.programs, self.mirrored.dump_conninfo, file)
         publish_dump(self.drive, file, position)
-        file.unlink()
+        shutil.rmtree(file.parent, ignore_errors=True)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metaflow_anywhere.far.hand import beat
+from metaflow_anywhere.far.reach import Reach
+
 try:
     import pyinotify
 except ImportError:  # not on this system
@@ -58,13 +61,13 @@ class Pair:
     there: os.stat_result | None
 
 
-def pairs_below(here: Path, there: Path) -> Iterator[Pair]:
-    """Every plain file below either folder. Each directory is listed once. Raises OSError for one that is there and
-    cannot be read."""
+def pairs_below(here: Path, there: Path, reach: Reach) -> Iterator[Pair]:
+    """Every plain file below either folder, one of which ``reach`` leads to. Each directory is listed once. Raises
+    OSError for one that is there and cannot be read."""
     left = [""]
     while left:
         place = left.pop()
-        ours, theirs = _listed(here / place), _listed(there / place)
+        ours, theirs = reach.call(listed, here / place), reach.call(listed, there / place)
         for name in sorted({*ours, *theirs}):
             if not place and name in OURS:
                 continue
@@ -77,10 +80,12 @@ def pairs_below(here: Path, there: Path) -> Iterator[Pair]:
                 yield Pair(path, one, other)
 
 
-def _listed(folder: Path) -> dict[str, os.stat_result]:
+def listed(folder: Path) -> dict[str, os.stat_result]:
+    """What is in ``folder``, as it is; nothing if that is not there."""
     found = {}
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
+            beat()
             with contextlib.suppress(FileNotFoundError):
                 found[entry.name] = entry.stat(follow_symlinks=False)
     return found

@@ -19,8 +19,11 @@ from pytest_bdd import given, parsers, scenarios, then, when
 
 from metaflow_anywhere.postgres import Cluster, Programs
 from metaflow_anywhere.stack.passwords import DATABASE
+from metaflow_anywhere.state.drive import Drive
+from metaflow_anywhere.state.snapshots import snapshots
 from tests.acceptance.place import Place
 from tests.official import RUNS, TASKS_A_RUN, dump, make_database
+from tests.state.lab import eventually
 
 scenarios("keeping.feature")
 MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
@@ -61,6 +64,43 @@ def get(place: Place, path: str) -> Any:
 
 
 # ---- snapshots
+
+AT_ONCE = 5
+
+
+@when('"invoke snapshot" is run five times at once', target_fixture="at_once")
+def five_at_once(place: Place) -> list[tuple[int, str]]:
+    running = [place.start("invoke", "snapshot") for _ in range(AT_ONCE)]
+    printed = [process.communicate(timeout=120)[0] for process in running]
+    return [(process.returncode, text) for process, text in zip(running, printed, strict=True)]
+
+
+@then("all five succeed, each with a name of its own")
+def all_succeed(at_once: list[tuple[int, str]]) -> None:
+    assert [status for status, _ in at_once] == [0] * AT_ONCE, at_once
+    names = {found[1] for _, text in at_once if (found := re.search(r"snapshot (\S+): ", text))}
+    assert len(names) == AT_ONCE, at_once
+
+
+@then("every file of them is what was written")
+def every_file_is_whole(place: Place) -> None:
+    found = snapshots(Drive(place.root / "pg"), thorough=True)
+    assert found
+    assert [one.damage for one in found] == [[]] * len(found)
+
+
+@then("nothing of them is left on this machine")
+def no_stage_is_left(place: Place) -> None:
+    assert list((place.settings.stack_dir / "snapshot-stage").iterdir()) == []
+
+
+@given('an "invoke snapshot" that is killed while it is at work')
+def a_snapshot_is_killed(place: Place) -> None:
+    process = place.start("invoke", "snapshot", "--name", "never")
+    stage = place.settings.stack_dir / "snapshot-stage"
+    eventually(lambda: stage.is_dir() and any(stage.iterdir()), "a snapshot that is at work")
+    process.kill()
+    process.wait()
 
 
 @given(parsers.parse("a snapshot called {name}"))

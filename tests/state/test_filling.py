@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from metaflow_anywhere.errors import AnywhereError
+from metaflow_anywhere.far.reach import Reach
 from metaflow_anywhere.state import copies, filling
 from metaflow_anywhere.state.filling import Filling
 from metaflow_anywhere.state.tree import ARRIVING, FILLED, FILLING, REPLACED
@@ -103,6 +106,13 @@ def test_a_folder_of_root_that_cannot_be_listed_is_not_taken_for_empty(
             raise OSError(5, "Input/output error")
         return real(path)
 
+    class Near(Reach):
+        """Calls here, where the fault can be made."""
+
+        def call(self, function: Any, *arguments: Any, data_bytes: int = 0) -> Any:
+            return function(*arguments)
+
+    one = replace(one, reach=Near(one.source))
     monkeypatch.setattr(os, "scandir", failing)
     with pytest.raises(AnywhereError, match="cannot be filled"):
         one.is_wanted()

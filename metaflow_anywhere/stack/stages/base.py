@@ -73,6 +73,9 @@ class ProgramStage(StackStage):
         """The program as it should run."""
         raise NotImplementedError
 
+    def precede(self, progress: Progress) -> None:
+        """What may take long, and keeps no other stage waiting."""
+
     def prepare(self, progress: Progress) -> None:
         """What has to be in place before the program is started."""
 
@@ -92,6 +95,7 @@ class ProgramStage(StackStage):
         """Start the program under the supervisor and wait until it answers."""
         from metaflow_anywhere.stack.upgrade import prepare_upgrade
 
+        self.precede(progress)
         with self.stack.exclusive():
             yield_to_down(self.stack.folder, self.since)
             prepare_upgrade(self.stack, progress)

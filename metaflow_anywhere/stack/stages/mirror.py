@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import stat
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaflow_anywhere.errors import AnywhereError, Explained
+from metaflow_anywhere.far.reach import reach_of
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.hints import again, command
@@ -26,16 +28,19 @@ from metaflow_anywhere.stack.stack import MIRROR, Stack
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.drive import Drive, DriveError
+from metaflow_anywhere.state.far_drive import FarDrive
 from metaflow_anywhere.state.life import read_life
 from metaflow_anywhere.state.looking import look
 from metaflow_anywhere.state.memory import write_memory
 from metaflow_anywhere.state.standing import read_standing
+from metaflow_anywhere.state.tree import listed
 from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Sign, Situation
 
 if TYPE_CHECKING:
     from metaflow_anywhere.state.filling import Filling
     from metaflow_anywhere.state.restore import Report, Wanted
 
+SYNC_SECONDS = 900.0  # for the first base on a drive that takes two seconds for each operation
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
 LOCAL = ".metaflow"
@@ -60,6 +65,7 @@ class RestoreSnapshot(StackStage):
     dry_run: bool = False
     accept_loss: bool = False
     choice: Choice = AS_EVER
+    _looked: Situation | None = None  # what `check` saw
 
     @property
     def log(self) -> Path:
@@ -71,7 +77,7 @@ class RestoreSnapshot(StackStage):
         if self.wanted or self.replace or self.dry_run:
             return needed("it was asked for")
         try:
-            found = self._situation()
+            found = self._looked = self._situation()
         except DriveError as error:
             return needed(str(error))
         if found.kind is Kind.FRESH:
@@ -98,10 +104,12 @@ class RestoreSnapshot(StackStage):
                     if planned.refusal:
                         raise planned.refusal
                     return "nothing was changed"
-                self._require_room(progress)
-                if not self.wanted and not self.replace and not self._situation().wants_restore:
+                found = self._situation()
+                self._require_room(found, progress)
+                if not self.wanted and not self.replace and not found.wants_restore:
                     return self._fill(progress)
-                report = self._restore(wanted, progress)
+                with self.stack.turn.take("a restore", progress.say):
+                    report = self._restore(wanted, progress)
             except DriveError as error:
                 raise AnywhereError(error.title, why=str(error), run=command("doctor")) from error
         for line in report.lines[1:]:
@@ -111,12 +119,12 @@ class RestoreSnapshot(StackStage):
     def _refuse_early(self) -> None:
         """Raise AnywhereError before anything is made in a root that may be the empty place of another."""
         with contextlib.suppress(DriveError):
-            if refusal := self._situation().refusal:
+            if refusal := (self._looked or self._situation()).refusal:
                 raise refusal
 
-    def _require_room(self, progress: Progress) -> None:
+    def _require_room(self, found: Situation, progress: Progress) -> None:
         """Raise AnywhereError where restoring would put a database aside that nobody asked to replace."""
-        settings, found = self.stack.settings, self._situation()
+        settings = self.stack.settings
         kind = found.kind
         asked = self.wanted is not None or self.replace
         if asked and (self.stack.supervisor.alive() or (self.stack.data_exists and self.stack.cluster.server_pid())):
@@ -159,14 +167,14 @@ class RestoreSnapshot(StackStage):
         stack = self.stack
         places = {stack.settings.datastore_dir, stack.datastore_copy}
         with psycopg.connect(guarded(conninfo, dbname=DATABASE), autocommit=True) as connection:
-            skip_numbers(connection, places)
+            skip_numbers(connection, places, stack.far)
 
     def _situation(self) -> Situation:
         stack = self.stack
         cluster = stack.cluster if stack.data_exists else None
         return look(
             stack.drive, stack.settings.pgdata_dir, cluster=cluster, memory=stack.memory, choice=self.choice,
-            others=signs_of_runs(stack.datastore_copy),
+            others=() if cluster else stack.far(signs_of_runs, stack.datastore_copy),
         )  # fmt: skip
 
     def _lacks_files(self) -> bool:
@@ -180,7 +188,7 @@ class RestoreSnapshot(StackStage):
         one = filling(self.stack)
         progress.say(f"comparing {one.target} with {one.source}")
         count = one.fill(progress.say)
-        join_cards(one.target)
+        self.stack.far(join_cards, one.target)
         return f"brought {count:,} files from {one.source} to {one.target}"
 
     def undo(self, progress: Progress) -> str | None:
@@ -195,13 +203,13 @@ def filling(stack: Stack) -> Filling:
 
     life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
     turn = str(life.incarnation.name) if life else ""
-    return Filling(stack.datastore_copy, stack.settings.datastore_dir, turn, REWRITTEN)
+    return Filling(stack.datastore_copy, stack.settings.datastore_dir, turn, REWRITTEN, stack.reach)
 
 
 def signs_of_runs(datastore: Path) -> tuple[Sign, ...]:
     """What is in a datastore in root was written under a database: a sign of it, should its mirror not be there."""
-    found = [path for place in (datastore, datastore / LOCAL) if place.is_dir() for path in place.iterdir()]
-    flows = sorted(path.name for path in found if path.is_dir() and path.name not in NO_FLOWS)
+    found = {name: kind for place in (datastore, datastore / LOCAL) for name, kind in listed(place).items()}
+    flows = sorted(name for name, kind in found.items() if stat.S_ISDIR(kind.st_mode) and name not in NO_FLOWS)
     return (Sign(str(datastore), f"artifacts of earlier runs, of the flow {flows[0]} for one"),) if flows else ()
 
 
@@ -223,15 +231,21 @@ def moment(text: str) -> float:
 def mirror_of(root: str) -> Drive:
     """The mirror in another root. Raises AnywhereError if there is none."""
     folder = Path(root).expanduser() / MIRROR
-    if not folder.is_dir():
+    drive = FarDrive(folder, reach_of(folder.parent))
+    try:
+        there = drive.is_there()
+    except DriveError as error:
+        raise AnywhereError(f"no mirror can be read in {root}", why=str(error)) from error
+    if not there:
         raise AnywhereError(f"no mirror in {root}", why=f"{folder} is not a folder")
-    return Drive(folder)
+    return drive
 
 
 @dataclass
 class Sync(ProgramStage):
     """The mirror of the database inside root; ``choice`` is what the user decided about it."""
 
+    limit: float = SYNC_SECONDS
     choice: Choice = AS_EVER
     program_name = "sync"
 
@@ -247,26 +261,34 @@ class Sync(ProgramStage):
             return found
         return satisfied("; ".join([found.why, *standing.aside]))
 
-    def prepare(self, progress: Progress) -> None:
-        """Make the database the mirror's newest incarnation, which it stays until another machine takes over."""
+    def precede(self, progress: Progress) -> None:
+        """Make the database the mirror's newest incarnation, which it stays until another machine takes over.
+
+        The other stages go on meanwhile: on a slow drive this takes minutes.
+        """
         from metaflow_anywhere.state.aside import aside_of
         from metaflow_anywhere.state.catalogue import Catalogue
         from metaflow_anywhere.state.claim import claim, holds
         from metaflow_anywhere.state.server import Server, ServerGone
 
+        self.stack.cluster.own_top_files()
         info, standing = self.stack.supervisor.info(self.program_name), read_standing(self.stack.standing_file)
         fenced = standing is not None and standing.state == "fenced"
-        if info and info.running and (fenced or not holds(self.stack.drive, self.stack.settings.pgdata_dir)):
+        if info and info.running:
+            try:
+                mine = not fenced and holds(self.stack.drive, self.stack.settings.pgdata_dir)
+            except DriveError as error:
+                raise AnywhereError(error.title, why=str(error), run=command("doctor")) from error
+            if mine:  # and its turn may last: it may be taking a base
+                return
             self.stack.supervisor.stop(self.program_name)  # it would take our own claim for another machine's
-            info = None
-        if info is None or not info.running:
-            self.stack.standing_file.unlink(missing_ok=True)
-        self.stack.cluster.own_top_files()
+        self.stack.standing_file.unlink(missing_ok=True)
         server = Server(self.stack.conninfo(SUPERUSER, "postgres"))
         try:
             stack, account = self.stack, self.stack.cluster.programs.account
             data, memory = stack.settings.pgdata_dir, stack.memory
-            one = claim(stack.drive, server, data, account, choice=self.choice, memory=memory)
+            with stack.turn.take("a claim on the mirror", progress.say):
+                one = claim(stack.drive, server, data, account, choice=self.choice, memory=memory)
             if stack.datastore_is_elsewhere:
                 filling(stack).settle()  # it was compared before the database was started
             if memory is None or memory.incarnation != one.name:
@@ -288,7 +310,7 @@ class Sync(ProgramStage):
     def give_up(self) -> str:
         """Why waiting is of no use: the drive fails, or another machine took over."""
         now = read_standing(self.stack.standing_file)
-        if now is None or not now.alive:
+        if now is None or not now.alive or now.state == "behind":  # a slow drive gets there
             return ""
         why = now.problem or now.base_problem or files_problem(now)
         return why if now.state == "fenced" or now.beat - now.since > DEGRADED_SECONDS else ""
@@ -303,7 +325,7 @@ def flush_mirror(stack: Stack) -> str:
     from metaflow_anywhere.state.lease import Fenced, check_lease
 
     try:
-        if not stack.drive.root.is_dir():
+        if not stack.drive.is_there():
             raise DriveError(f"{stack.drive.root} is gone (is the drive still mounted?)")
         check_lease(stack.drive, life.incarnation.name)
         done = flush(stack.drive, stack.cluster, life.incarnation)
@@ -352,7 +374,8 @@ def flush_files(stack: Stack) -> str:
     standing = read_standing(stack.standing_file)
     known = standing.files if standing else None
     try:
-        complete(source, target, known["until"] if known and known["source"] == str(source) else None)
+        until = known["until"] if known and known["source"] == str(source) else None
+        complete(source, target, until, stack.reach)
     except CopyFailed as error:
         raise Explained(
             f"the stack is stopped, and not all of {source} is in {target}",
