@@ -53,12 +53,14 @@ class Hand:
         assert self.process.stdin
         assert self.process.stdout
         self._asking, self._answers = self.process.stdin.fileno(), self.process.stdout.fileno()
+        self.heard = time.time()  # epoch, s: from it
         self._send(sys.path)
         self._read(1, START_SECONDS)
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], patience: float) -> Any:
         """Raises TimeoutError once nothing was heard for ``patience``, EOFError if the process is gone, and whatever
         ``function`` raises."""
+        self.heard = time.time()
         self._send((function, arguments))
         while (kind := self._read(1, patience)) == BEAT:
             pass
@@ -101,6 +103,7 @@ class Hand:
             part = os.read(self._answers, min(count, 1 << 20))
             if not part:
                 raise EOFError
+            self.heard = time.time()
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
@@ -131,7 +134,7 @@ class Reach:
         """
         self._require_answering()
         try:
-            hand, began = self._take(), time.time()
+            hand = self._take()
         except (EOFError, TimeoutError):
             raise OSError(5, f"the process that reads {self.place} does not begin") from None
         patience = self.patience + data_bytes / SLOWEST_BYTES_PER_SECOND
@@ -141,7 +144,7 @@ class Reach:
             if isinstance(error, Hanging) or error.errno is not None:  # the function's own
                 self._give_back(hand)
                 raise
-            raise self._left(hand, began + 0.0) from None
+            raise self._left(hand) from None
         except EOFError:
             hand.close()
             raise OSError(5, f"the process that reads {self.place} was ended") from None
@@ -180,10 +183,10 @@ class Reach:
                 return
         hand.close()
 
-    def _left(self, hand: Hand, began: float) -> Hanging:
+    def _left(self, hand: Hand) -> Hanging:
         free = hand.kill()
         with self._lock:
-            self._since = self._since or began
+            self._since = self._since or hand.heard
             self._retry_at = time.monotonic() + RETRY_SECONDS
             if not free:
                 self._stuck.append(hand)

@@ -16,7 +16,7 @@ from metaflow_anywhere.errors import reason
 from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 128 << 10  # what a mounted drive takes and gives at once, most often
 HALF_SUFFIX = ".tmp"
 CHANGING = ("cannot write", "cannot make", "cannot delete")  # how the text begins where that was asked
 
@@ -127,7 +127,8 @@ class Drive:
     def _write(self, descriptor: int, block: bytes) -> None:
         view = memoryview(block)
         while view:
-            view = view[os.write(descriptor, view) :]
+            view = view[os.write(descriptor, view[:BLOCK_BYTES]) :]
+            beat()
 
     def put_back(self, name: str, data: bytes | Path) -> str:
         """``put``, and read back: what it returns is the digest of what was written, and of what the drive has.
