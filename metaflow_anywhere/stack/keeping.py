@@ -23,12 +23,13 @@ from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.stages import ensure_role_and_database
 from metaflow_anywhere.state.aside import Aside, aside_of, find_incarnation
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
-from metaflow_anywhere.state.claim import begin, publish_incarnation
+from metaflow_anywhere.state.claim import begin
 from metaflow_anywhere.state.drill import Drilled, drill
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import write_life
+from metaflow_anywhere.state.marks import publish_incarnation
 from metaflow_anywhere.state.portable import export_database, load
 from metaflow_anywhere.state.restore import Kind, look, make_workplace, move_aside
 from metaflow_anywhere.state.scratch import scratch_database

@@ -10,12 +10,11 @@ from metaflow_anywhere.accounts import Account
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
-from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.layout import INCARNATIONS, IncarnationName
+from metaflow_anywhere.state.layout import IncarnationName
 from metaflow_anywhere.state.lease import begin_living, read_lease, take_lease
 from metaflow_anywhere.state.life import read_life, write_life
-from metaflow_anywhere.state.marks import mark_opened
+from metaflow_anywhere.state.marks import mark_opened, publish_incarnation
 from metaflow_anywhere.state.server import Server
 from metaflow_anywhere.state.signs import gather, newest_lease
 from metaflow_anywhere.state.verdict import Choice, Kind, Memory, Situation, stand
@@ -120,9 +119,3 @@ def _lineage(catalogue: Catalogue, parent: Incarnation | None, start: int) -> tu
         path = catalogue.path(parent)
         before = tuple((one.parent, one.fork) for one in reversed(path) if one.parent)
     return (*before[-LONGEST_LINEAGE:], (parent.name, start))
-
-
-def publish_incarnation(drive: Drive, one: Incarnation) -> None:
-    """Put the documents of ``one`` on the drive. Raises DriveError."""
-    for name in INCARNATIONS:
-        drive.put(f"{one.name}/{name}", sealed(one.document()))

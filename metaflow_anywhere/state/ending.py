@@ -12,7 +12,7 @@ from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.holes import files_missing, log_hole
 from metaflow_anywhere.state.lsn import format_lsn, parse_lsn
-from metaflow_anywhere.state.marks import mark_clean
+from metaflow_anywhere.state.marks import keep_documents, mark_clean
 from metaflow_anywhere.state.pages import after
 from metaflow_anywhere.state.shipping import LogGone, Shipper, read_log
 from metaflow_anywhere.state.signs import shipped_end
@@ -76,6 +76,7 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
     shipper = Shipper(drive, cluster.data, one, shipped_end(catalogue, one))
     while shipper.ship(at_end.end):
         pass
+    keep_documents(drive, catalogue, one)
     require_whole(Catalogue(drive), one, at_end.end)
     mark_clean(drive, catalogue, one, at_end.end)
     return at_end

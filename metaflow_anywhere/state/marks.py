@@ -1,4 +1,5 @@
-"""The marks of an incarnation that say whether its log is all there: CLEAN after a stop, OPEN once it goes on."""
+"""The documents of an incarnation, without which nobody finds it, and the marks that say whether its log is all there:
+CLEAN after a stop, OPEN once it goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import time
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.documents import sealed
 from metaflow_anywhere.state.drive import Drive
-from metaflow_anywhere.state.layout import clean_name, opened_name
+from metaflow_anywhere.state.layout import INCARNATIONS, clean_name, opened_name
 
 
 def mark_clean(drive: Drive, catalogue: Catalogue, one: Incarnation, end: int) -> None:
@@ -29,3 +30,22 @@ def mark_opened(drive: Drive, catalogue: Catalogue, one: Incarnation) -> None:
     if (catalogue.opened_end(one) or 0) < end:
         drive.put(f"{one.name}/{opened_name(end)}", sealed({"end": end, "time": time.time()}))
     drive.delete(f"{one.name}/{clean_name(end)}")
+
+
+def publish_incarnation(drive: Drive, one: Incarnation) -> None:
+    """Put the documents of ``one`` on the drive. Raises DriveError."""
+    for name in INCARNATIONS:
+        drive.put(f"{one.name}/{name}", sealed(one.document()))
+
+
+def keep_documents(drive: Drive, catalogue: Catalogue, one: Incarnation) -> bool:
+    """Put the documents of ``one`` on the drive again if one has vanished or none can be read. Raises DriveError.
+
+    Returns whether it was so.
+    """
+    lost = one.name not in catalogue.incarnations or not all(
+        catalogue.listing.versions(f"{one.name}/{name}") for name in INCARNATIONS
+    )
+    if lost:
+        publish_incarnation(drive, one)
+    return lost

@@ -15,7 +15,7 @@ from metaflow_anywhere.modes import PASSABLE_FOLDER, make_folder
 from metaflow_anywhere.postgres import Programs
 from metaflow_anywhere.state.aside import aside_of, require_one_history
 from metaflow_anywhere.state.catalogue import Catalogue, Fault, Incarnation
-from metaflow_anywhere.state.claim import begin, publish_incarnation
+from metaflow_anywhere.state.claim import begin
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.dumps import newest_dump
 from metaflow_anywhere.state.judgement import Judgement, Level, describe, judge
@@ -24,6 +24,7 @@ from metaflow_anywhere.state.lease import begin_living, take_lease
 from metaflow_anywhere.state.life import read_life, write_life
 from metaflow_anywhere.state.looking import look
 from metaflow_anywhere.state.lsn import parse_lsn
+from metaflow_anywhere.state.marks import publish_incarnation
 from metaflow_anywhere.state.moments import clock
 from metaflow_anywhere.state.recovery import Say, Unusable, rebuild
 from metaflow_anywhere.state.server import Server

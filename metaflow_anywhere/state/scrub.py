@@ -17,6 +17,7 @@ from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.holes import files_missing, log_hole
 from metaflow_anywhere.state.layout import WalName
 from metaflow_anywhere.state.lsn import format_lsn
+from metaflow_anywhere.state.marks import keep_documents
 from metaflow_anywhere.state.pace import Pace
 
 HOLE = "files of the mirror are gone or damaged"
@@ -50,6 +51,8 @@ class Scrub:
     def _missing(self, base: Base, position: int) -> str | None:
         self.drive.require(str(self.one.name))  # a drive that is away has no holes
         catalogue = Catalogue(self.drive)
+        if keep_documents(self.drive, catalogue, self.one):
+            self.log(f"the documents of {self.one.name} were gone from the mirror; they were written again")
         if damage := files_missing(catalogue, base):
             return damage
         if any(f"{base.folder}/{name}" in self._bad for name in base.files):

@@ -97,7 +97,7 @@ def collect(catalogue: Catalogue, way: Way, write: Writer | None = None) -> Log:
                 log.histories[f"{one.timeline:08X}.history"] = one.history
             log.end, log.timeline, log.reached = end, one.timeline, one
             covered = end
-        elif catalogue.all_wal(one):
+        elif catalogue.all_wal(one) and (limit is None or limit > one.start):
             log.missing.append(f"the beginning of the log of {one.name}")
             break
         else:  # what its parent wrote beyond is not of its history

@@ -12,10 +12,10 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.state import aside
 from metaflow_anywhere.state.aside import require_one_history
 from metaflow_anywhere.state.catalogue import Catalogue
-from metaflow_anywhere.state.claim import publish_incarnation
 from metaflow_anywhere.state.documents import WalRange, packed
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.layout import WalName
+from metaflow_anywhere.state.marks import publish_incarnation
 from tests.state.test_verdict import ONE, TWO
 
 NOW = 1.8e9

@@ -7,12 +7,29 @@ from pathlib import Path
 import pytest
 
 from metaflow_anywhere.state.catalogue import Catalogue
-from metaflow_anywhere.state.claim import publish_incarnation
 from metaflow_anywhere.state.documents import WalRange, packed
 from metaflow_anywhere.state.drive import Drive
 from metaflow_anywhere.state.ending import Hole, require_whole
-from metaflow_anywhere.state.layout import WalName
+from metaflow_anywhere.state.layout import INCARNATIONS, WalName
+from metaflow_anywhere.state.marks import keep_documents, publish_incarnation
 from tests.state.test_verdict import ONE
+
+
+@pytest.mark.parametrize("harm", ["lost", "one lost", "emptied"])
+def test_documents_that_vanished_are_written_again(place: Path, harm: str) -> None:
+    drive = Drive(place / "pg")
+    drive.prepare()
+    publish_incarnation(drive, ONE)
+    assert not keep_documents(drive, Catalogue(drive), ONE)
+    for name in INCARNATIONS[: 1 if harm == "one lost" else None]:
+        path = place / "pg" / str(ONE.name) / name
+        if harm == "emptied":
+            path.write_bytes(b"")
+        else:
+            path.unlink()
+    assert keep_documents(drive, Catalogue(drive), ONE)
+    assert Catalogue(drive).incarnations[ONE.name].document() == ONE.document()
+    assert not keep_documents(drive, Catalogue(drive), ONE)
 
 
 def test_all_of_the_log_without_any_base_is_not_all(place: Path) -> None:

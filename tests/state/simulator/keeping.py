@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from metaflow_anywhere.state.pace import Pace
 from metaflow_anywhere.state.scrub import Scrub
 from tests.state.simulator.model import SEGMENTS, Database, ModelDrive
 
+FREE: Any = SimpleNamespace(take_if_free=lambda what: nullcontext(True))  # one step of a machine at a time
 NEVER_ENDED: Any = SimpleNamespace(wait=lambda seconds: False, is_set=lambda: False)
 PACE = Pace()
 
@@ -24,7 +26,7 @@ class ModelKeeper(BaseKeeper):
 
     def __init__(self, drive: ModelDrive, one: Incarnation, database: Database, now: float) -> None:
         reporter: Any = SimpleNamespace(tell=lambda **_: None, standing=SimpleNamespace(bases=0))
-        mirrored: Any = SimpleNamespace(drive=drive)
+        mirrored: Any = SimpleNamespace(drive=drive, turn=FREE)
         super().__init__(mirrored, one, reporter, PACE, lambda text: None)
         self.database, self.now = database, now
         catalogue = Catalogue(drive)
