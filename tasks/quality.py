@@ -57,13 +57,13 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
 
 @task
 def lint(c: Context) -> None:
-    """Style, types and layers of the Python sources, in seconds."""
+    """Style, types and layers of the Python sources."""
     run_steps(LINT)
 
 
 @task
 def unit(c: Context) -> None:
-    """The tests that need no Debian package, no Node, no browser."""
+    """Tests without Debian packages, Node and a browser."""
     run_steps([[*PYTEST, *UNIT]])
 
 

@@ -197,7 +197,7 @@ def caddyfile(
         @programs path {programs}
         handle @programs {{
             header Retry-After 1
-            respond "the service behind this path did not answer; while it is being restarted, ask again in a second" 503
+            respond "the service behind this path did not answer; if it is being restarted, ask again in a second" 503
         }}
         handle {{
             root * {_quoted(str(pages))}

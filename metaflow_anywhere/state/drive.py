@@ -14,7 +14,7 @@ from typing import Any
 
 from metaflow_anywhere.errors import reason
 from metaflow_anywhere.far.hand import beat
-from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, open_private
+from metaflow_anywhere.modes import PRIVATE_FILE, PRIVATE_FOLDER, make_folder, open_private, set_mode
 
 BLOCK_BYTES = 128 << 10  # what a mounted drive takes and gives at once, most often
 HALF_SUFFIX = ".tmp"
@@ -188,8 +188,8 @@ class Drive:
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy the file ``name`` to the local file ``target``, which is private. Raises DriveError."""
-        with self._told("cannot read"), target.open("wb") as file:
-            target.chmod(0o600)
+        with self._told("cannot read"), open_private(target, "wb") as file:
+            set_mode(target, PRIVATE_FILE)
             for block in _blocks(self.root / name):
                 file.write(block)
 

@@ -198,6 +198,7 @@ class Sync:
                 self.shipper.skip_to(position)
             self._slot = 0
             self._bases.mend(position, "log was lost before the drive could take it: a new base is being taken")
+            self.reporter.tell(state="degraded", problem=self._bases.hole)
 
     def _tell_failure(self, problem: str) -> None:
         if self._failing_since is None:

@@ -13,11 +13,7 @@ from typing import Any
 
 from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.far.reach import Reach
-
-try:
-    import pyinotify
-except ImportError:  # not on this system
-    pyinotify = None
+from metaflow_anywhere.state.inotify import pyinotify
 
 LOOK_SECONDS = 10.0  # without events
 LOOK_SHARE = 10  # looking at all files takes at most one part of this many of the time

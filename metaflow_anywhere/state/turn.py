@@ -66,7 +66,7 @@ class Turn:
             yield got
 
     def _open(self) -> IO[str]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent, PRIVATE_FOLDER, PRIVATE_FOLDER)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return os.fdopen(descriptor, "r+")
 

@@ -9,10 +9,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-try:
-    import pyinotify
-except ImportError:  # not on this system
-    pyinotify = None
+from metaflow_anywhere.state.inotify import pyinotify
 
 
 class Watch:

@@ -131,7 +131,7 @@ def no_program_was_restarted(place: Place) -> None:
 @then("no program of the stack is left")
 @then("nothing is running")
 def nothing_is_running(place: Place) -> None:
-    assert place.processes() == []
+    eventually(lambda: not place.processes(), "the end of all programs", seconds=20)
 
 
 @then("root is still empty")

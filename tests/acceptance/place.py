@@ -159,12 +159,12 @@ class Place:
 
     def supervisor(self) -> psutil.Process:
         """The stack's supervisor."""
-        return next(one for one in self.processes() if "supervisor.supervisord" in one.cmdline())
+        return next(one for one in self.processes() if "supervisor.supervisord" in words_of(one))
 
     def kill_everything(self) -> None:
         """Kill every process of the stack, as the loss of the machine would."""
         doomed = self.processes()
-        doomed.sort(key=lambda one: "supervisor.supervisord" not in one.cmdline())  # first, or it starts others anew
+        doomed.sort(key=lambda one: "supervisor.supervisord" not in words_of(one))  # first, or it starts others anew
         for process in doomed:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -177,6 +177,14 @@ class Place:
         settings = self.settings
         shutil.rmtree(settings.stack_dir, ignore_errors=True)
         shutil.rmtree(settings.run_dir, ignore_errors=True)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none if it has ended by now."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def free_port() -> int:

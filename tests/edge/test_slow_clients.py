@@ -25,8 +25,8 @@ SOON_SECONDS = 15.0  # for an answer to somebody else, on a machine that does mu
 
 
 @pytest.fixture(scope="module")
-def hasty(postgres_conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """A front whose proxy has short limits of time."""
+def hasty(whole: Front, postgres_conninfo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A front whose proxy has short limits of time; ``whole`` begins before that, and has the usual ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(caddy, "HEAD_SECONDS", HEAD_SECONDS)
         patch.setattr(caddy, "BODY_SECONDS", BODY_SECONDS)

@@ -39,8 +39,8 @@ def rows(machine: Machine) -> tuple[int, str]:
 
 
 def assert_comes_back(machine: Machine, drive: Drive, other: Machine) -> None:
-    wanted = rows(machine)
-    machine.await_mirrored()
+    wanted, goal = rows(machine), machine.flushed()
+    eventually(lambda: (now := machine.standing) and now.position >= goal and now.state == "current", "the mirror")
     machine.kill()
     assert not other.restore(drive).rejected
     other.start()
