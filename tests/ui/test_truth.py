@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, WebSocketRoute, expect
 
-from tests.browsing import tab
+from tests.browsing import Tab, tab
 from tests.ui.conftest import World
 from tests.ui.made import MadeRun, made_run
 
@@ -120,6 +122,59 @@ def test_what_was_watched_to_its_end_is_what_a_reload_shows(browser: Browser, wo
         expect(row).to_have_text(truth.inner_text(), use_inner_text=True)
 
 
+def deaf(one: Tab, loses: Callable[[dict[str, Any]], bool]) -> None:
+    """The tab never hears the events that ``loses`` picks, as behind a backend that loses them."""
+
+    def between(page: WebSocketRoute) -> None:
+        backend = page.connect_to_server()
+
+        def hear(message: str | bytes) -> None:
+            if not (str(message).startswith("{") and loses(json.loads(message))):
+                page.send(message)
+
+        backend.on_message(hear)
+
+    one.context.route_web_socket(re.compile("/ws$"), between)
+    one.open("about:blank")  # routes hold for pages that are opened after them
+
+
+@pytest.mark.parametrize("lost", ["its end", "all of it", "all tasks"])
+def test_a_task_of_which_events_were_lost_is_right_once_its_run_has_ended(
+    browser: Browser, world: World, lost: str
+) -> None:
+    run = made_run(world, "Lossy")
+    first = run.task("start", ended=False)
+    unheard: list[int] = []
+
+    def loses(event: dict[str, Any]) -> bool:
+        task = event.get("data", {}).get("task_id")
+        return task in unheard or (lost == "all tasks" and task is not None)
+
+    with tab(browser) as one:
+        deaf(one, loses)
+        page = one.open(f"{world.url}/Lossy/{run.number}/view/task")
+        rows = page.get_by_role("table", name="Tasks").locator(".task-row")
+        expect(rows.filter(has_text=str(first.id))).to_contain_text("Running")
+        page.evaluate("window.__same = true")
+        if lost == "its end":
+            unheard.append(first.id)
+        first.says(attempt_ok="True")
+        if lost == "all of it":
+            second = run.registered("work")
+            unheard.append(second.id)
+            second.says(attempt="0", attempt_ok="True")
+        if lost != "all of it":
+            expect(rows.filter(has_text=str(first.id))).to_contain_text("Running")
+        last = run.task("end")
+        expect(page.locator(".facts")).to_contain_text("Completed")
+        for id in (first.id, last.id, *unheard):
+            expect(rows.filter(has_text=str(id))).to_contain_text("Completed")
+        expect(page.get_by_role("tab").or_(page.get_by_role("link")).filter(has_text="Tasks")).to_contain_text(
+            str(3 if lost == "all of it" else 2)
+        )
+        assert page.evaluate("window.__same"), "nothing was loaded anew"
+
+
 def test_a_task_that_has_not_begun_is_not_said_to_run(browser: Browser, world: World) -> None:
     run = made_run(world, "Waits")
     task = run.registered("start")
@@ -169,6 +224,38 @@ def test_a_resumed_run_and_its_clones_lead_to_where_they_come_from(browser: Brow
         assert "Nothing was written" not in page.inner_text("body")
         link.click()
         expect(page).to_have_url(world.url + origin.page)
+
+
+def test_a_resume_of_a_resume_leads_back_step_by_step(browser: Browser, world: World) -> None:
+    runs = [made_run(world, "Twice") for _ in range(3)]
+    tasks = [run.task("größe") for run in runs]
+    for run, task, clone in zip(runs, tasks, tasks[1:], strict=False):
+        clone.says(**{"origin-run-id": str(run.number), "origin-task-id": str(task.id)})
+    with tab(browser) as one:
+        page = one.open(f"{world.url}/Twice/{runs[2].number}")
+        for origin in (runs[1], runs[0]):
+            facts = page.locator(".facts")
+            expect(facts).to_contain_text(f"Resumed from\n{origin.number}", use_inner_text=True)
+            facts.get_by_role("link", name=str(origin.number), exact=True).click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text(str(origin.number))
+        assert "Resumed" not in page.locator(".facts").inner_text()
+        one.open(world.url + tasks[2].page)
+        for run, task in ((runs[1], tasks[1]), (runs[0], tasks[0])):
+            page.locator(".task-facts").get_by_role("link", name=f"{run.number}/größe/{task.id}").click()
+            expect(page).to_have_url(world.url + task.page)
+        expect(page.get_by_role("article", name=f"Task größe/{tasks[0].id}")).to_be_visible()
+        assert "Cloned" not in page.locator(".task-facts").inner_text()
+
+
+@pytest.mark.parametrize("names", [("name",), ("script_name",), ("name", "script_name", "rate"), ("rate",)])
+def test_parameters_of_any_name_are_shown_and_what_metaflow_keeps_beside_them_is_not(
+    world: World, names: tuple[str, ...]
+) -> None:
+    run = made_run(world, "Named")
+    values = {name: f"{name}'s value" for name in ("name", "script_name", *names)}
+    run.task("_parameters").has({**values, "_graph_info": graph({"start": ("end", [])}, names)})
+    found = world.data(f"/flows/Named/runs/{run.number}/parameters")
+    assert found == {name: {"value": values[name]} for name in names}
 
 
 def test_a_run_that_is_being_resumed_says_so_though_its_tasks_tell_late(browser: Browser, world: World) -> None:

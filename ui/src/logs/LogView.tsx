@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import type { Phase } from "../api";
+import { reachable, type Phase } from "../api";
 import { Failure, formatCount, Icon, useSettled } from "../parts";
 import { plain } from "./ansi";
 import { cells, Heights } from "./heights";
@@ -151,6 +151,7 @@ export function LogView({ source, phase, onWhole, origin }: Props) {
     );
   }
   const empty = log.loaded && count === 0;
+  const waits = log.error?.unreachable === true; // in one line, as what stands there before and after: nothing jumps
   return (
     <section class="log" aria-label={name}>
       <LogTools
@@ -158,7 +159,7 @@ export function LogView({ source, phase, onWhole, origin }: Props) {
         source={source}
         log={log}
         chosen={chosen}
-        following={phase === "running" ? following : undefined}
+        following={phase === "running" && reachable.value ? following : undefined}
         search={search}
         wrap={wrap}
         setWrap={setWrap}
@@ -170,7 +171,8 @@ export function LogView({ source, phase, onWhole, origin }: Props) {
           The newest {formatCount(MOST_LINES)} of {formatCount(store.total)} lines. The download has all of them.
         </p>
       )}
-      {log.error && count === 0 && <Failure error={log.error} what={`the log (${name})`} />}
+      {log.error && count === 0 && !waits && <Failure error={log.error} what={`the log (${name})`} />}
+      {waits && count === 0 && <p class="log-note soft">Waiting for the backend to show {name} …</p>}
       {empty && !log.error && <p class="log-note soft">{origin ?? nothing(name, phase, log.whole)}</p>}
       {count > 0 && (
         <div class="log-frame">

@@ -62,6 +62,10 @@ test("a string that never ends hides nothing", () => {
   expect(plain(`${ESC}[38;5`)).toBe("");
 });
 
+test("what is longer than any sequence is text, and costs no search to the end of the line", () => {
+  expect(plain(`${ESC}]0;${"x".repeat(5000)}\u0007b`)).toBe(`0;${"x".repeat(5000)}b`);
+});
+
 test("markup is text", () => {
   expect(looks(`<script>alert(1)</script>${ESC}[1m&amp;`)).toEqual([
     ["<script>alert(1)</script>", {}],

@@ -10,6 +10,7 @@ it.each([
   ['{"cities=New York","years={1, 2}"}', ["cities=New York", "years={1, 2}"]],
   [String.raw`{"words=say \"hi\"","paths=C:\\x"}`, ['words=say "hi"', String.raw`paths=C:\x`]],
   ["{words=}", ["words="]],
+  ['{a=1,""}', ["a=1", ""]],
   ["no array", ["no array"]],
 ])("reads %s", (stack, values) => expect(foreachValues(stack)).toEqual(values));
 

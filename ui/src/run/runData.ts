@@ -59,11 +59,8 @@ export class RunData {
     this.stops.push(
       subscribe<UIRun>(path, ({ type, data }) => {
         if (type === "DELETE") return;
-        const before = this.run.peek()?.status;
-        this.run.value = data;
+        this.take(data);
         if (this.error.peek()) void this.load(); // the address was there before the run was
-        // What was said of tasks in the meantime may have been missed, and is never said again.
-        if (before === "running" && data.status !== "running") this.later(true);
       }),
       subscribe<UIStep>(`${path}/steps`, (event) => steps.add(event)),
       subscribe<UITask>(`${path}/tasks`, (event) => tasks.add(event)),
@@ -78,6 +75,14 @@ export class RunData {
     clearTimeout(this.timer);
     this.controller.abort();
     for (const stop of this.stops) stop();
+  }
+
+  /** The run as it is now. When it has just ended, whether that is read or told, everything is read again: what was said
+   *  of its tasks may have been missed, and is never said again. */
+  private take(run: UIRun): void {
+    const before = this.run.peek()?.status;
+    this.run.value = run;
+    if (before === "running" && isOver(run.status)) this.later(true);
   }
 
   /** In a moment: what events do not tell, and how long attempts took that have ended. An event comes with the first sign
@@ -113,7 +118,7 @@ export class RunData {
     this.error.value = undefined;
     try {
       await Promise.all([
-        fetchRun(this.flow, this.id, signal).then((run) => (this.run.value = run)),
+        fetchRun(this.flow, this.id, signal).then((run) => this.take(run)),
         fetchSteps(this.flow, this.id, signal, (rows) => {
           this.steps.value = withRows(this.steps.peek(), rows, stepKey);
         }),

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { cardAddress, fetchCardData, withQuery, type Card, type CardData, type Phase } from "../api";
+import { cardAddress, fetchCardData, reachable, withQuery, type Card, type CardData, type Phase } from "../api";
 import { Icon } from "../parts";
 import { KIND, readSaid, whatToDo } from "./bridge";
 import type { Place } from "./Section";
@@ -43,7 +43,7 @@ export function CardFrame({ place, card, phase, label, eager, onSized }: Props) 
           <bdi>{name}</bdi>
           {label && <span class="soft"> · {label}</span>}
         </span>
-        {phase === "running" && card.data_version && <span class="soft card-live">live</span>}
+        {phase === "running" && reachable.value && card.data_version && <span class="soft card-live">live</span>}
         <a class="button" href={`${address}?download=true`} download>
           Download
         </a>
@@ -63,7 +63,9 @@ export function CardFrame({ place, card, phase, label, eager, onSized }: Props) 
             eager={eager}
             bridged={bridged}
             data={data}
-            onStands={() => setShown(one)}
+            onStands={() => {
+              if (one === wanted) setShown(one); // one that is no longer wanted does not come back
+            }}
             onHeight={(pixels) => {
               if (one !== wanted) return;
               setHeight(pixels);
@@ -110,6 +112,7 @@ function Frame({ title, src, shown, eager, bridged, data, onStands, onHeight, on
   const frame = useRef<HTMLIFrameElement>(null);
   const [page, setPage] = useState<{ token: string | null; updates: boolean } | null>(null);
   const [refused, setRefused] = useState(0);
+  const [loaded, setLoaded] = useState(false);
   const told = useRef({ onHeight, onStale, onStands });
   told.current = { onHeight, onStale, onStands };
 
@@ -133,8 +136,9 @@ function Frame({ title, src, shown, eager, bridged, data, onStands, onHeight, on
   useEffect(() => {
     if (!page) return;
     const act = data ? whatToDo(page, data) : "nothing";
-    // A page is as old as its layout: it is not shown before it has taken what has changed since.
-    if (act !== "post" || !data) told.current.onStands();
+    // A page is as old as its layout: it does not take the place of another before it has taken what has changed since,
+    // or when it is known already that one more has to be loaded.
+    if (act === "nothing" || refused >= TRIES) told.current.onStands();
     if (!data) return;
     if (act === "load") told.current.onStale(data.reload_token ?? "");
     if (act !== "post") return;
@@ -143,6 +147,12 @@ function Frame({ title, src, shown, eager, bridged, data, onStands, onHeight, on
     const timer = setTimeout(post, tries > 0 ? TRY_AGAIN_MS : 0);
     return () => clearTimeout(timer);
   }, [page, data, tries]);
+
+  useEffect(() => {
+    if (!loaded || page) return;
+    const timer = setTimeout(() => told.current.onStands(), bridged ? UNHEARD_MS : 0);
+    return () => clearTimeout(timer);
+  }, [loaded, page, bridged]);
 
   return (
     <iframe
@@ -155,7 +165,7 @@ function Frame({ title, src, shown, eager, bridged, data, onStands, onHeight, on
       loading={eager ? "eager" : "lazy"}
       aria-hidden={!shown}
       tabIndex={shown ? 0 : -1}
-      onLoad={() => setTimeout(() => told.current.onStands(), bridged ? UNHEARD_MS : 0)}
+      onLoad={() => setLoaded(true)}
     />
   );
 }

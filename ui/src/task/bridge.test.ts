@@ -7,7 +7,7 @@ test("what a card says is read within bounds, and nothing else is", () => {
   expect(readSaid({ kind: KIND, height: 1e9, token: "x".repeat(999) })).toEqual({ height: 12_000, token: "x".repeat(200) });
   expect(readSaid({ kind: KIND, height: -5, ready: true, token: null })).toEqual({ height: 60, ready: true, token: null });
   for (const other of [null, 7, "text", {}, { kind: "other", height: 5 }]) expect(readSaid(other)).toBeNull();
-  expect(readSaid({ kind: KIND, height: "5", token: 7, updates: "yes", html: "<b>" })).toEqual({});
+  expect(readSaid({ kind: KIND, height: "5", token: 7, updates: "yes", html: "<b>", answers: "3", taken: 1 })).toEqual({});
 });
 
 test("data is handed to the page it belongs to; another page is loaded for other data", () => {
@@ -15,6 +15,7 @@ test("data is handed to the page it belongs to; another page is loaded for other
   expect(whatToDo({ token: "a", updates: true }, { reload_token: "final" })).toBe("load");
   expect(whatToDo({ token: "final", updates: false }, { reload_token: "a" })).toBe("nothing");
   expect(whatToDo({ token: "a", updates: false }, { reload_token: "a" })).toBe("nothing");
+  expect(whatToDo({ token: null, updates: true }, { reload_token: "a" })).toBe("post"); // it does not say which it is
 });
 
 test("a card that is refreshed step by step is loaded again only when its layout changes, and at its end", () => {
