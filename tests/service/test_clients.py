@@ -1,7 +1,7 @@
 """Metaflow's own client against the service: the oldest that is supported, the installed one, and the newest there is.
 
-``--newest-client`` (and ``--long``) fetches the newest from the package index and runs the same with it: the day on
-which a release comes that fails here, this test names it.
+``--newest-client`` fetches the newest from the package index and runs the same with it. ``invoke test`` ends with that
+where the newest is not the installed one: the day on which a release comes that fails here, it is said.
 """
 
 from __future__ import annotations
@@ -50,14 +50,15 @@ def world(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(params=["oldest", "installed", "newest"])
 def client(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> str:
     """The version of the client that `world` runs flows with."""
-    wants_newest = request.config.getoption("--newest-client") or request.config.getoption("--long")
-    if request.param == "newest" and not wants_newest:
+    if request.param == "newest" and not request.config.getoption("--newest-client"):
         pytest.skip("it is fetched from the package index with --newest-client only")
     world.environment.pop("PYTHONPATH", None)
     if request.param != "installed":
         wanted = f"metaflow=={OLDEST}" if request.param == "oldest" else "metaflow"
         command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path), wanted]
-        subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
+        fetched = subprocess.run(command, check=request.param == "oldest", timeout=INSTALL_SECONDS)
+        if fetched.returncode != 0:
+            pytest.skip("the package index did not give the newest client")
         world.environment["PYTHONPATH"] = str(tmp_path)
     return {"oldest": OLDEST, "installed": metaflow.__version__}.get(request.param, "")
 
