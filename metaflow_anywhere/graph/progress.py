@@ -11,8 +11,9 @@ from typing import TypeVar
 from metaflow_anywhere.errors import AnywhereError
 
 Answer = TypeVar("Answer")
-FIRST_PAUSE_SECONDS = 0.01  # most things are ready within a tenth of a second
+SHORTEST_PAUSE_SECONDS = 0.01  # most things are ready within a tenth of a second
 LONGEST_PAUSE_SECONDS = 0.25
+PAUSE_SHARE = 0.1  # of the time that was waited so far: about as much of it is lost at the end, at most
 
 
 class Stopped(Exception):
@@ -59,14 +60,13 @@ def wait_until(
     Raises AnywhereError naming ``what``, the limit, the last reason and the log once ``seconds`` are over. Any other
     exception of the question ends the wait at once: that is how it says that waiting is of no use.
     """
-    deadline = time.monotonic() + seconds
-    pause = FIRST_PAUSE_SECONDS
+    began = time.monotonic()
     while True:
         try:
             return question()
         except NotYet as answer:
             why = str(answer)
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - began
+        if waited >= seconds:
             raise AnywhereError(f"{what} did not get ready within {seconds:g} s", why=why, log=log, run=run)
-        progress.pause(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        progress.pause(min(max(SHORTEST_PAUSE_SECONDS, waited * PAUSE_SHARE), LONGEST_PAUSE_SECONDS))

@@ -10,8 +10,9 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,14 @@ class ClusterError(AnywhereError):
 
 
 @dataclass(frozen=True)
+class Content:
+    """What a new cluster begins with: ``put`` puts it in, by a superuser's conninfo; ``digest`` changes with it."""
+
+    digest: str
+    put: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The cluster in ``data``, served by ``programs``; every method is safe to call again."""
 
@@ -73,8 +82,8 @@ class Cluster:
         """Whether ``data`` holds a cluster (not whether it is sound or running)."""
         return (self.data / "PG_VERSION").is_file() and (self.data / "global" / "pg_control").is_file()
 
-    def create(self, templates: Path) -> None:
-        """Make the cluster from this installation's template, which is made first if need be.
+    def create(self, templates: Path, content: Content | None = None) -> None:
+        """Make the cluster from this installation's template, which is made first if need be, with ``content`` in it.
 
         ``data`` appears complete or not at all. Raises ClusterError if something else is in its place.
         """
@@ -86,7 +95,7 @@ class Cluster:
                 why="a new cluster would have to overwrite what is there",
                 run="set PGDATA_DIR to an empty or new folder",
             )
-        template = make_template(self.programs, templates)
+        template = make_template(self.programs, templates, content)
         try:
             make_folder(self.data.parent, PASSABLE_FOLDER if self.programs.account else PRIVATE_FOLDER)
             for leftover in self.data.parent.glob(f".{self.data.name}.new-*"):
@@ -144,6 +153,16 @@ class Cluster:
             self.programs.account.owns(half)
         half.replace(path)
         return True
+
+    def write_out(self) -> None:
+        """Have the system write what was copied to the disk, in the background: a loss of power soon after would take
+        files that PostgreSQL has no reason to write again. That it cannot be done is no error."""
+
+        def work() -> None:
+            with contextlib.suppress(ProgramFailed, OSError):
+                self.programs.run("initdb", "--sync-only", "-D", self.data)
+
+        threading.Thread(target=work, name="write-out", daemon=True).start()
 
     @property
     def is_ours(self) -> bool:
@@ -292,9 +311,10 @@ def _kept(log: Path) -> Path:
     return Path(name)
 
 
-def make_template(programs: Programs, templates: Path) -> Path:
-    """The installation's empty cluster, made once (``initdb`` takes a second or more; a copy of it a tenth)."""
-    recipe = hashlib.sha256(" ".join(INITDB_OPTIONS).encode()).hexdigest()[:8]
+def make_template(programs: Programs, templates: Path, content: Content | None = None) -> Path:
+    """The installation's empty cluster, or one with ``content``, made once (``initdb`` takes a second or more; a copy
+    of it a tenth)."""
+    recipe = hashlib.sha256(" ".join((*INITDB_OPTIONS, content.digest if content else "")).encode()).hexdigest()[:8]
     template = templates / f"template-{programs.version}-{recipe}"
     if template.exists():
         return template
@@ -313,6 +333,9 @@ def make_template(programs: Programs, templates: Path) -> Path:
             if programs.account:
                 for path in (half / "data", *(half / "data").rglob("*")):
                     programs.account.owns(path)
+            if content:
+                with Cluster(programs, half / "data").private_server() as conninfo:
+                    content.put(conninfo)
             try:
                 (half / "data").rename(template)
             except OSError:
@@ -339,4 +362,4 @@ def copy_as(account: Account | None, source: Path, target: Path) -> None:
         raise OSError(copied.stderr.strip().splitlines()[-1] if copied.stderr else "cp failed")
 
 
-__all__ = ["SUPERUSER", "Cluster", "ClusterError", "ProgramFailed", "copy_as", "make_template"]
+__all__ = ["SUPERUSER", "Cluster", "ClusterError", "Content", "ProgramFailed", "copy_as", "make_template"]

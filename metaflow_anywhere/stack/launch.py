@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import time
 
 PRIVATE_UMASK = 0o077
 PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> None:
         told = json.load(file)
     if told.get("ends_with_starter"):
         end_with_starter()
+    time.sleep(told.get("begins_after", 0))
     raise_limit_of_files()
     os.umask(PRIVATE_UMASK)
     os.chdir(_bytes(told["directory"]))

@@ -15,6 +15,7 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.settings import resolve
+from metaflow_anywhere.stack.claiming import await_claimed
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.telling import start_telling
 from metaflow_anywhere.state.copies import FileCopies
@@ -36,6 +37,8 @@ def main() -> None:
     stack = Stack(resolve())
     with contextlib.suppress(OSError):  # the mirror is worth more than telling of it
         start_telling(stack)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is to be finished before the mirror is ours
+    await_claimed(stack.folder)
     life = read_life(stack.settings.pgdata_dir)
     if life is None:
         raise AnywhereError("this database has no incarnation to mirror", run=command("sync"))

@@ -53,6 +53,7 @@ COLAB_FRAMES = "https://colab.research.google.com https://*.googleusercontent.co
 MIRROR = "pg"  # below root
 MADE = "folders"  # what was done at root already by this process
 WATCHDOG = "watchdog"  # the program that is no stage: it runs as long as the supervisor does
+WATCHDOG_AFTER_SECONDS = 3.0  # nothing can have hung before; importing beside the others, it would hold them up
 SYNC_STOP_SECONDS = 15  # what is on its way to a slow drive should arrive
 DATABASE_STOP_SECONDS = 60  # a fast shutdown writes a checkpoint; killing it instead would mean crash recovery
 
@@ -362,6 +363,7 @@ class Stack:
             self.own_environment(),
             fingerprint=code_digest(),
             autostart=True,
+            begins_after=WATCHDOG_AFTER_SECONDS,
         )
 
     def proxy_configuration(self) -> str:

@@ -259,17 +259,21 @@ class Supervisor:
         return len(leftovers)
 
     def _leftovers(self) -> list[psutil.Process]:
-        supervisors, orphans = [], []
+        supervisors: list[psutil.Process] = []
+        orphans: list[psutil.Process] = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.pid == os.getpid() or not _lives(process.pid):
+                if process.pid == os.getpid():
                     continue
                 if str(self.configuration) in process.cmdline():
-                    supervisors.append(process)
-                elif process.environ().get(STACK_VARIABLE) == self.stack_id and FINGERPRINT_VARIABLE in (
-                    process.environ()
-                ):
-                    orphans.append(process)
+                    found = supervisors
+                else:
+                    environ = process.environ()
+                    if environ.get(STACK_VARIABLE) != self.stack_id or FINGERPRINT_VARIABLE not in environ:
+                        continue
+                    found = orphans
+                if _lives(process.pid):
+                    found.append(process)
         return supervisors + orphans
 
     # ---- inside

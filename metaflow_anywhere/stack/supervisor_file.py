@@ -55,6 +55,7 @@ class Program:
     keep: tuple[str, ...] = ()
     bare: bool = False
     autostart: bool = False  # whether it runs whenever the supervisor does
+    begins_after: float = 0.0  # seconds that it leaves the processors to others
 
     @property
     def mark(self) -> str:
@@ -65,7 +66,7 @@ class Program:
         """
         told = [
             launch.__file__, [*self.command], sorted(self.environment.items()), self.fingerprint, self.stop_signal,
-            self.stop_seconds, self.ends_after, str(self.directory), self.autostart,
+            self.stop_seconds, self.ends_after, str(self.directory), self.autostart, self.begins_after,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
@@ -83,6 +84,7 @@ class Program:
             "command": [_bytes(word) for word in self.command],
             "environment": {_bytes(name): _bytes(value) for name, value in environment.items()},
             "directory": _bytes(str(self.directory)),
+            "begins_after": self.begins_after,
         }
         return json.dumps(told, indent=1)
 

@@ -11,7 +11,7 @@ import pytest
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack import Stack
-from metaflow_anywhere.stack.stages.mirror import flush_files
+from metaflow_anywhere.stack.stages.ending import flush_files
 from metaflow_anywhere.state.copies import Copied
 from metaflow_anywhere.state.standing import Reporter
 

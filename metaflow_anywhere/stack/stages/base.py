@@ -12,12 +12,14 @@ from typing import ClassVar
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, Stopped, Verdict, needed, not_needed, satisfied, wait_until
+from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.overtaking import note_taken_down, overtaken, taken_down_since, yield_to_down
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
+LOOK_SECONDS = 0.25  # between two looks at why there is no answer: they cost more than the question
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
 
 
@@ -124,12 +126,16 @@ class ProgramStage(StackStage):
 
     def await_answer(self, progress: Progress) -> str:
         """Wait until the program answers its question; gives up early on one that keeps dying."""
-        began = time.monotonic()
+        began = looked = time.monotonic()
 
         def question() -> str:
+            nonlocal looked
             try:
                 return ask(QUESTIONS[self.program_name], self.stack).text
             except NoAnswer as no:
+                if time.monotonic() - looked < LOOK_SECONDS:
+                    raise NotYet(str(no)) from None
+                looked = time.monotonic()
                 if why := self.give_up():
                     raise AnywhereError(f"{self.program_name} does not get ready", why=why, log=self.log) from None
                 info = self.stack.supervisor.info(self.program_name)
@@ -150,6 +156,30 @@ class ProgramStage(StackStage):
         """Stop the program."""
         note_taken_down(self.stack.folder)
         return "stopped" if self.stack.supervisor.stop(self.program_name) else None
+
+
+class ImportingStage(ProgramStage):
+    """A program that takes longer to import than the database to start: it is begun at once."""
+
+    def may_begin(self) -> bool:
+        """Whether it does not run; one that runs, and a stack of another release, are the business of `work`."""
+        info = self.stack.supervisor.info(self.program_name)
+        if (info and info.running) or not is_installed(self.stack.settings.state_dir):
+            return False
+        from metaflow_anywhere.stack.upgrade import upgrade_is_due
+
+        return not upgrade_is_due(self.stack)
+
+    def begin(self) -> None:
+        """Start it, if it may begin."""
+        if self.may_begin():
+            self.start_early()
+
+    def start_early(self) -> None:
+        """Start it, before it is known whether it can do anything."""
+        self.stack.make_machine_folders()
+        self.stack.ensure_supervisor(Progress(), self.since)
+        self.stack.supervisor.start(self.program_name)
 
 
 class LaterStage(StackStage):

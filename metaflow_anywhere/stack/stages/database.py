@@ -15,13 +15,13 @@ from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.later import psycopg, sql
 from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.postgres import Account, files_are_ours
-from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.postgres.cluster import SUPERUSER, Content
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.damage import explained
-from metaflow_anywhere.stack.stages.mirror import flush_mirror, reopen_mirror
+from metaflow_anywhere.stack.stages.ending import flush_mirror, reopen_mirror
 from metaflow_anywhere.stack.supervision import Program
 
 RIGHTS = ("pg_use_reserved_connections",)  # what the service's role is a member of
@@ -69,7 +69,8 @@ class InitSchema(StackStage):
         stack, cluster = self.stack, self.stack.cluster
         if not cluster.exists:
             progress.say("creating the database cluster")
-            cluster.create(stack.settings.state_dir)
+            cluster.create(stack.settings.state_dir, Content(f"{RIGHTS} {self._schema_digest()}", begin_with_schema))
+            cluster.write_out()
             shutil.rmtree(stack.settings.client_cache, ignore_errors=True)  # of another database's runs
         cluster.check_major()
         cluster.take_over()
@@ -145,6 +146,16 @@ class InitSchema(StackStage):
     def _password_digest(self) -> str:
         """Tells whether the passwords changed; as private as the data directory, which holds digests of its own."""
         return hashlib.sha256(json.dumps(self.stack.wanted_passwords(), sort_keys=True).encode()).hexdigest()
+
+
+def begin_with_schema(conninfo: str) -> None:
+    """Put the role, its database and the schema into a template; a role without a password cannot log in."""
+    with psycopg.connect(guarded(conninfo), autocommit=True) as connection:
+        ensure_role_and_database(connection, {})
+    with psycopg.connect(
+        psycopg.conninfo.make_conninfo(conninfo, dbname=DATABASE, user=SERVICE_ROLE), autocommit=True
+    ) as connection:
+        schema.apply(connection)
 
 
 def ensure_role_and_database(connection: psycopg.Connection, passwords: dict[str, str]) -> None:

@@ -5,15 +5,17 @@ What only work needs is imported where it works: most `up` find nothing to do.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import shutil
 import stat
+import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaflow_anywhere.errors import AnywhereError, Explained
+from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.far.reach import reach_of
 from metaflow_anywhere.graph import Progress, Verdict, needed, not_needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
@@ -22,10 +24,11 @@ from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.cards import join_cards
+from metaflow_anywhere.stack.claiming import Claiming
 from metaflow_anywhere.stack.passwords import DATABASE
 from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
-from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
+from metaflow_anywhere.stack.stages.base import ImportingStage, StackStage
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.far_drive import FarDrive
@@ -44,7 +47,6 @@ SYNC_SECONDS = 900.0  # for the first base on a drive that takes two seconds for
 DEGRADED_SECONDS = 8.0  # how long `up` waits for a drive that fails to come to its senses
 RESTORE_SECONDS = 3600.0
 LOCAL = ".metaflow"
-KILLED = "the database was killed before: its last commits may be on this machine only, until it is up here again"
 NO_FLOWS = (LOCAL, "mf.cards", ".arriving")
 REWRITTEN = ("latest_run",)  # a number in a file, which mostly has as many digits as the one before
 AS_EVER = Choice()  # the user decided nothing
@@ -242,12 +244,33 @@ def mirror_of(root: str) -> Drive:
 
 
 @dataclass
-class Sync(ProgramStage):
+class Sync(ImportingStage):
     """The mirror of the database inside root; ``choice`` is what the user decided about it."""
 
     limit: float = SYNC_SECONDS
     choice: Choice = AS_EVER
     program_name = "sync"
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+    _too_late: bool = False  # to begin
+
+    def __post_init__(self) -> None:
+        self._claiming = Claiming(self.stack.folder)
+
+    def begin(self) -> None:
+        """Start it, if it may begin; it waits for our claim, without which it could take the mirror for its own."""
+        with self._mutex:
+            if self._too_late or not self.may_begin():
+                return
+            self.stack.make_machine_folders()
+            if self._claiming.hold():
+                atexit.register(self._end_waiting)
+                self.start_early()
+
+    def _end_waiting(self) -> None:
+        """End the program that waits for a claim which does not come."""
+        if self._claiming.held:
+            self.stack.supervisor.stop(self.program_name)
+            self._claiming.release()
 
     def program(self) -> Program:
         """The mirror's program."""
@@ -255,6 +278,9 @@ class Sync(ProgramStage):
 
     def check(self) -> Verdict:
         """As of every program; histories beside the newest state are named each time."""
+        with self._mutex:
+            if self._claiming.held:
+                return needed("it waits for the database")
         found = super().check()
         standing = read_standing(self.stack.standing_file)
         if found.finding is not Finding.SATISFIED or standing is None or not standing.aside:
@@ -266,6 +292,15 @@ class Sync(ProgramStage):
 
         The other stages go on meanwhile: on a slow drive this takes minutes.
         """
+        with self._mutex:
+            self._too_late = True
+        try:
+            self._claim(progress)
+            self._claiming.release()
+        finally:
+            self._end_waiting()
+
+    def _claim(self, progress: Progress) -> None:
         from metaflow_anywhere.state.aside import aside_of
         from metaflow_anywhere.state.catalogue import Catalogue
         from metaflow_anywhere.state.claim import claim, holds
@@ -274,7 +309,7 @@ class Sync(ProgramStage):
         self.stack.cluster.own_top_files()
         info, standing = self.stack.supervisor.info(self.program_name), read_standing(self.stack.standing_file)
         fenced = standing is not None and standing.state == "fenced"
-        if info and info.running:
+        if info and info.running and not self._claiming.held:
             try:
                 mine = not fenced and holds(self.stack.drive, self.stack.settings.pgdata_dir)
             except DriveError as error:
@@ -316,73 +351,4 @@ class Sync(ProgramStage):
         return why if now.state == "fenced" or now.beat - now.since > DEGRADED_SECONDS else ""
 
 
-def flush_mirror(stack: Stack) -> str:
-    """Carry what a stopped database wrote last into the mirror; says so in a few words. Raises AnywhereError."""
-    life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
-    if life is None:
-        return ""
-    from metaflow_anywhere.state.ending import Hole, LogGone, flush
-    from metaflow_anywhere.state.lease import Fenced, check_lease
-
-    try:
-        if not stack.drive.is_there():
-            raise DriveError(f"{stack.drive.root} is gone (is the drive still mounted?)")
-        check_lease(stack.drive, life.incarnation.name)
-        done = flush(stack.drive, stack.cluster, life.incarnation)
-        if done:
-            write_memory(stack.memory_file, Memory(life.incarnation.name, done.end, time.time()))
-        files = flush_files(stack)
-    except Fenced as fenced:
-        return f"; {fenced}, nothing was written to its mirror"
-    except Hole as hole:
-        raise Explained(
-            "the database is stopped, and the mirror has a hole: it cannot bring the newest state to another machine",
-            why=str(hole),
-            run=f"{command('up')}   (a new base makes up for it: the database is whole on this machine)",
-        ) from hole
-    except (DriveError, LogGone) as error:
-        raise Explained(
-            "the database is stopped, and its last commits are not in the mirror",
-            why=str(error),
-            run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
-        ) from error
-    return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else f"{files}; {KILLED}"
-
-
-def reopen_mirror(stack: Stack) -> None:
-    """Call before the database is started: what its mirror says of its end is no longer so.
-
-    A drive that fails keeps no database from starting; the mirror's program tries again, before it writes anything.
-    """
-    from metaflow_anywhere.state.claim import reopen
-
-    if stack.data_exists:
-        with contextlib.suppress(DriveError):
-            reopen(stack.drive, stack.settings.pgdata_dir)
-
-
-def flush_files(stack: Stack) -> str:
-    """Copy what is not in root yet of the files that are written outside of it; says so in a few words.
-
-    Raises AnywhereError.
-    """
-    if not stack.datastore_is_elsewhere:
-        return ""
-    from metaflow_anywhere.state.copies import CopyFailed, complete
-
-    source, target = stack.settings.datastore_dir, stack.datastore_copy
-    standing = read_standing(stack.standing_file)
-    known = standing.files if standing else None
-    try:
-        until = known["until"] if known and known["source"] == str(source) else None
-        complete(source, target, until, stack.reach)
-    except CopyFailed as error:
-        raise Explained(
-            f"the stack is stopped, and not all of {source} is in {target}",
-            why=str(error),
-            run=f"{command('down')}   (again, once that is mended: nothing is lost on this machine)",
-        ) from error
-    return f"; all of {source} is in {target}"
-
-
-__all__ = ["RestoreSnapshot", "Sync", "flush_mirror", "mirror_of", "moment", "reopen_mirror"]
+__all__ = ["RestoreSnapshot", "Sync", "mirror_of", "moment"]

@@ -6,35 +6,15 @@ from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
-from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.ports import is_free, listens, require_free, require_loopback
 from metaflow_anywhere.stack.questions import is_own_proxy
 from metaflow_anywhere.stack.stack import PAGES
-from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
+from metaflow_anywhere.stack.stages.base import ImportingStage, LaterStage, ProgramStage
 from metaflow_anywhere.stack.supervision import Program
 
 
-class ImportingStage(ProgramStage):
-    """A program that takes longer to import than the database to start: it is begun at once, and answers 503 until the
-    database is there."""
-
-    def begin(self) -> None:
-        """Start it where nothing of this stack runs; a stack that runs is the business of `work`."""
-        stack = self.stack
-        info = stack.supervisor.info(self.program_name)
-        if (info and info.running) or not is_installed(stack.settings.state_dir):
-            return
-        from metaflow_anywhere.stack.upgrade import upgrade_is_due
-
-        if upgrade_is_due(stack):
-            return
-        stack.make_machine_folders()
-        stack.ensure_supervisor(Progress(), self.since)
-        stack.supervisor.start(self.program_name)
-
-
 class StartService(ImportingStage):
-    """The metadata service."""
+    """The metadata service; it answers 503 until the database is there."""
 
     program_name = "service"
 
@@ -44,7 +24,7 @@ class StartService(ImportingStage):
 
 
 class StartUi(ImportingStage):
-    """The UI backend."""
+    """The UI backend; it answers 503 until the database is there."""
 
     program_name = "ui"
 
