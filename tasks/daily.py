@@ -29,6 +29,8 @@ STAGES = [
 ]  # fmt: skip
 PLAN_HELP = {"plan": "print what would be done and why, and do nothing", "serial": "one stage after the other"}
 POLL_SECONDS = 0.25
+# Of what answers no question.
+OTHER_LOGS = ("watchdog", "supervisord", "init-schema", "restore-snapshot", "upgrade", "import", "hello")
 
 if TYPE_CHECKING:
     from metaflow_anywhere.graph import Verdict
@@ -127,17 +129,20 @@ def status(stack: Stack, json: bool = False, wait: bool = False, timeout: int = 
 )
 def logs(stack: Stack, program: str = "", follow: bool = False, n: int = 40) -> None:
     """The last lines of the programs' logs."""
+    from metaflow_anywhere.stack.questions import QUESTIONS
+
     folder = stack.settings.log_dir
     found = sorted(folder.glob("*.log")) if folder.is_dir() else []
-    if program:
-        names = [path.stem for path in found]
-        if program not in names:
-            close = closest(program, names)
-            raise AnywhereError(
-                f"no log of '{program}'", why=f"there are: {', '.join(names) or 'none yet'}",
-                run=command("logs", close) if close else command("logs") if names else command("up"),
-            )  # fmt: skip
-        found = [folder / f"{program}.log"]
+    names = [path.stem for path in found]
+    if program and program not in names:
+        known = sorted({*names, *QUESTIONS, *OTHER_LOGS})
+        if program not in known:
+            close = closest(program, known)
+            why = f"there are: {', '.join(known)}"
+            raise AnywhereError(f"no program '{program}'", why=why, run=command("logs", close) if close else "")
+        why = f"there are logs of: {', '.join(names) or 'nothing yet'}"
+        raise AnywhereError(f"no log of {program} yet", why=why, run=command("logs") if names else command("up"))
+    found = [folder / f"{program}.log"] if program else found
     if not found:
         raise AnywhereError("no logs yet", why=f"nothing in {folder}", run=command("up"))
     words = ["tail", "-n", str(n), *(["-F"] if follow else []), *map(str, found)]

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from metaflow_anywhere.postgres import Cluster, ClusterError, Programs
+from metaflow_anywhere.postgres.cluster import Content
 
 
 def test_a_new_cluster_answers_a_query_and_has_checksums(postgres_conninfo: str) -> None:
@@ -98,3 +99,37 @@ def test_a_copy_with_the_wrong_owner_and_mode_is_taken_over(postgres_programs: P
     assert cluster.is_ours
     with cluster.private_server() as conninfo, psycopg.connect(conninfo) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_new_cluster_begins_with_what_it_is_given_and_one_without_does_not(
+    postgres_programs: Programs, open_folder: Path
+) -> None:
+    put: list[str] = []
+
+    def fill(conninfo: str) -> None:
+        put.append(conninfo)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE filled")
+
+    def databases(name: str, content: Content | None) -> set[str]:
+        cluster = Cluster(postgres_programs, open_folder / name)
+        cluster.create(open_folder / "installation", content)
+        with cluster.private_server() as conninfo, psycopg.connect(conninfo) as connection:
+            return {row[0] for row in connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate")}
+
+    assert databases("full", Content("one", fill)) == {"postgres", "filled"}
+    assert databases("full again", Content("one", fill)) == {"postgres", "filled"}
+    assert len(put) == 1, "once for an installation"
+    assert databases("plain", None) == {"postgres"}
+
+
+def test_content_that_fails_leaves_no_template_and_no_cluster(postgres_programs: Programs, open_folder: Path) -> None:
+    def fail(_: str) -> None:
+        raise ClusterError("a step of the schema failed")
+
+    cluster = Cluster(postgres_programs, open_folder / "none")
+    for _ in range(2):
+        with pytest.raises(ClusterError, match="a step"):
+            cluster.create(open_folder / "installation", Content("bad", fail))
+    assert not cluster.exists
+    assert not list((open_folder / "installation").glob(".template-*"))
