@@ -68,6 +68,20 @@ def test_a_number_that_is_none_does_not_take_its_batch_along(http: Client, made:
     assert {row["field_name"]: row["value"] for row in http.read(f"{made.task}/metadata")} == {"a": kept, "b": "b"}
 
 
+@pytest.mark.parametrize(
+    "odd_row",
+    [
+        {"field_name": "odd", "value": "v", "a field \0 of nobody": "\0"},
+        {"field_name": "odd", "value": [["deep", {"\0key": "\ud800"}]], "tags": ["t\0"]},
+    ],
+    ids=["an unknown field with a NUL in its name", "a NUL deep in a list"],
+)
+def test_what_stands_deep_in_a_row_costs_no_other_row(http: Client, made: Made, odd_row: dict[str, Any]) -> None:
+    rows = [{"field_name": "before", "value": "b"}, odd_row, {"field_name": "after", "value": "a"}]
+    assert post(http, f"{made.task}/metadata", rows) == {"metadata_created": 3}
+    assert {row["field_name"] for row in http.read(f"{made.task}/metadata")} == {"before", "odd", "after"}
+
+
 def test_a_foreach_over_odd_names_runs_to_its_end(http: Client, folder: Path) -> None:
     world = World(http.url, folder)
     (folder / "datastore").mkdir()

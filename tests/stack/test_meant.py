@@ -99,6 +99,22 @@ def test_another_value_counts_at_the_next_up_only(machine: Machine) -> None:
     assert machine.find(given, adopts=False, changes=True).settings.port == 7998
 
 
+def test_a_place_of_another_stack_in_the_shell_does_not_mix_with_the_stack_that_is_named(machine: Machine) -> None:
+    one = machine.up("a", port="7999")
+    other = machine.up("b", port="7998", datastore_dir=str(machine.folder / "b-artifacts"))
+    shell = {"MF_PORT": str(other.port), "DATASTORE_DIR": str(other.datastore_dir)}
+    found = machine.find({"root": str(one.root)}, variables=shell)
+    assert (found.settings.port, found.settings.datastore_dir) == (one.port, one.datastore_dir)
+    assert {str(other.port), str(other.datastore_dir)} <= {word for note in found.notes for word in note.split()}
+
+
+def test_a_root_that_is_named_by_a_link_is_the_same_stack(machine: Machine) -> None:
+    one = machine.up("a", port="7999", datastore_dir=str(machine.folder / "fast"))
+    (machine.folder / "link").symlink_to(one.root)
+    found = machine.find({"root": str(machine.folder / "link")}).settings
+    assert (found.port, found.datastore_dir) == (7999, machine.folder / "fast")
+
+
 def test_another_value_counts_at_once_for_a_stack_that_is_down(machine: Machine) -> None:
     up = machine.up("a", port="7999")
     Supervisor.of(up).shut_down(Progress())

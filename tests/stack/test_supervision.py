@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -186,6 +186,24 @@ def test_why_a_supervisor_does_not_start_is_told(supervisor: Supervisor) -> None
     with pytest.raises(AnywhereError) as caught:
         supervisor.ensure(lambda: [program()], QUIET)
     assert "Cannot open an HTTP server" in str(caught.value)
+    assert "For help" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda one: one.log.mkdir(), "Is a directory"),
+        (lambda one: setattr(one, "socket", one.folder / ("s" * 120)), "AF_UNIX path too long"),
+    ],
+    ids=["its log cannot be written", "its socket has a name that is too long"],
+)
+def test_the_reason_is_told_wherever_it_stands_in_what_the_supervisor_says(
+    supervisor: Supervisor, spoil: Callable[[Supervisor], None], said: str
+) -> None:
+    spoil(supervisor)
+    with pytest.raises(AnywhereError) as caught:
+        supervisor.ensure(lambda: [program()], QUIET)
+    assert said in str(caught.value)
     assert "For help" not in str(caught.value)
 
 
