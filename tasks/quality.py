@@ -11,7 +11,6 @@ from invoke import Context, Exit, task
 
 from metaflow_anywhere.environment import shell_umask
 from metaflow_anywhere.errors import AnywhereError
-from tasks.newest_client import tell_of_newest_client
 
 PROJECT = Path(__file__).parent.parent
 IN_CHECKOUT = (PROJECT / "pyproject.toml").is_file()  # a wheel holds no tests
@@ -55,6 +54,8 @@ def test(c: Context, long: bool = False, only: str = "") -> None:
     paths = only.split(",") if only else []
     run_steps([*LINT, [*PYTEST, *(["--long"] if long else []), *paths]])
     if not only:
+        from tasks.newest_client import tell_of_newest_client
+
         print(tell_of_newest_client(), flush=True)
 
 
