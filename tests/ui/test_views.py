@@ -80,6 +80,7 @@ def compare(page: Page, world: World) -> None:
     table = page.get_by_role("region", name="Comparison")
     expect(table.get_by_role("row", name="title differs")).to_contain_text("a second try")
     expect(table.get_by_role("columnheader").filter(has_text=world.broken)).to_be_visible()
+    expect(table.get_by_role("row").filter(has_text="gate")).to_contain_text("empty")
 
 
 def task_log(page: Page, world: World) -> None:
@@ -112,8 +113,9 @@ def no_run(page: Page, world: World) -> None:
     expect(page.get_by_text(re.compile("no such run", re.I)).first).to_be_visible()
 
 
-def nothing_yet(page: Page, world: World) -> None:
-    expect(page.get_by_text("Nothing yet")).to_be_visible()
+def no_tasks(page: Page, world: World) -> None:
+    expect(page.get_by_text("No tasks")).to_be_visible()  # not "yet": the run is not running
+    assert "yet" not in page.locator("main").inner_text()
 
 
 def view_of(run: str, view: str) -> Callable[[World], str]:
@@ -149,7 +151,8 @@ VIEWS = {
     "stack": View(lambda world: "/-/stack", stack),
     "start": View(lambda world: "/-/start", start),
     "no-run": View(lambda world: "/Showcase/999999999", no_run, NOT_FOUND),
-    "nothing-yet": View(lambda world: f"/Idle/{world.empty}", nothing_yet, NO_PARAMETERS),
+    "no-tasks": View(lambda world: f"/Idle/{world.empty}", no_tasks, NO_PARAMETERS),
+    "no-tasks-in-table": View(lambda world: f"/Idle/{world.empty}/view/task", no_tasks, NO_PARAMETERS),
 }
 
 

@@ -202,6 +202,8 @@ function Section({ title, rows, aside, status = false, loading = false }: Sectio
                 <span class="nothing">–</span>
               ) : status && label === "Status" ? (
                 <Status value={cell.text} />
+              ) : cell.text === "" ? (
+                <span class="nothing">empty</span>
               ) : (
                 <Value text={cell.text} />
               )}

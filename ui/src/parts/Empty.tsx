@@ -28,6 +28,7 @@ export function Failure({ error, what, again }: { error: ApiError; what: string;
       <p class="empty-title">Could not load {what}</p>
       <div class="empty-text">
         <p class="breaks">{error.detail || error.id}</p>
+        {error.status >= 500 && <p>The log of the UI backend may say why.</p>}
         {again && (
           <button type="button" class="button" onClick={again}>
             Try again

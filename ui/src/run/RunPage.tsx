@@ -87,7 +87,11 @@ function TimelineView({ data, flow, run }: ViewProps) {
   const now = useNow(running);
   if (!data.complete.value && tasks.length === 0) return <Skeleton height={320} />;
   if (tasks.length === 0)
-    return <Empty title="Nothing yet">{running ? "The run has started; its first task will appear here." : null}</Empty>;
+    return running ? (
+      <Empty title="Nothing yet">The run has started; its first task will appear here.</Empty>
+    ) : (
+      <Empty title="No tasks">None began before the run ended or fell silent.</Empty>
+    );
   const open = (task: UITask): void =>
     go(href([flow, run, task.step_name, task.task_name ?? task.task_id], { attempt: task.attempt_id }));
   return (

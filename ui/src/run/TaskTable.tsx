@@ -63,7 +63,13 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
         </span>
       </div>
       {tasks.length === 0 ? (
-        <Empty title={all.size === 0 ? "Nothing yet" : among === NONE ? "Searching …" : "No task matches"} />
+        <Empty title={all.size === 0 ? none(data) : among === NONE ? "Searching …" : "No task matches"}>
+          {found?.tasks?.size === 0 && (
+            <p>
+              <code>name=text</code> finds artifacts and foreach values that hold the text, <code>name="text"</code> those that are it.
+            </p>
+          )}
+        </Empty>
       ) : (
         <div class="table tasks" role="table" aria-label="Tasks" aria-rowcount={tasks.length + 1} ref={rows.table}>
           <Head />
@@ -73,6 +79,9 @@ export function TaskTable({ data, flow, run }: { data: RunData; flow: string; ru
     </>
   );
 }
+
+/** What is said where the run has no task: that one may come, only while it may. */
+const none = ({ run }: RunData): string => (run.value && run.value.status !== "running" ? "No tasks" : "Nothing yet");
 
 /** Tasks, and how often they were tried. */
 function words(rows: readonly UITask[], found: Found | null): string {

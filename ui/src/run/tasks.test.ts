@@ -41,6 +41,8 @@ describe("the tasks shown", () => {
     expect(ids(tasksToShow(tasks, { step: "work" }))).toEqual(["3/0", "3/1"]);
     expect(ids(tasksToShow(tasks, { status: "failed" }))).toEqual(["3/0"]);
     expect(ids(tasksToShow(tasks, { q: "2" }))).toEqual(["2/0"]);
+    expect(ids(tasksToShow(tasks, { q: "Work" }))).toEqual(["3/0", "3/1"]); // a step's name is the first that one types
+    expect(ids(tasksToShow(tasks, { q: "work/3" }))).toEqual(["3/0", "3/1"]);
   });
 
   it("show the failed first when ordered by status", () => {

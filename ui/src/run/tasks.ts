@@ -53,7 +53,7 @@ export function tasksToShow(
     if (step && task.step_name !== step) continue;
     if (status && task.status !== status) continue;
     if (among && !among.has(String(task.task_id)) && !among.has(task.task_name ?? "")) continue;
-    if (text && !`${nameOf(task)} ${foreach?.get(task.task_id) ?? ""}`.toLowerCase().includes(text)) continue;
+    if (text && !`${task.step_name}/${nameOf(task)} ${foreach?.get(task.task_id) ?? ""}`.toLowerCase().includes(text)) continue;
     shown.push(task);
   }
   const { column, descending } = readTaskOrder(search);
