@@ -71,6 +71,11 @@ def ask(place: Path, otherwise: T, function: Callable[..., T], *arguments: Any) 
     return function(*arguments) if rest is None else _question(near, otherwise, function, *arguments)
 
 
+def is_far(path: Path) -> bool:
+    """Whether ``path`` is on a drive that may hang."""
+    return _to_far(path.absolute())[1] is not None
+
+
 def _question(near: Path, otherwise: T, function: Callable[..., T], *arguments: Any) -> T:
     if _hanging.get(near, 0.0) > time.monotonic():
         return otherwise

@@ -308,6 +308,7 @@ class Stack:
                 "MF_UI_FRAME_ANCESTORS": COLAB_FRAMES if self.settings.profile == "colab" else "",
                 "MF_METADATA_SOCKET": str(self.service_socket),
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.settings.datastore_dir),
+                "MF_DRIVE_PATIENCE": str(self.settings.drive_patience),
                 "MF_UI_CACHE_DIR": str(self.folder / "ui-cache"),
                 "PYTHONUNBUFFERED": "1",
             },

@@ -36,6 +36,8 @@ environment:
   MF_METADATA_SOCKET               its Unix socket, in the place of those (none)
   METAFLOW_DATASTORE_SYSROOT_LOCAL the local datastore: the folder that holds .metaflow (the working directory)
   MF_CARD_FOLDERS                  further folders with a .metaflow/mf.cards, separated by colons (none)
+  MF_DRIVE_PATIENCE                seconds that one operation on a mounted drive may take: then requests that need its
+                                   files are answered with 503, and artifacts with the reason (20)
   MF_UI_CACHE_DIR, MF_UI_CACHE_MB  where decoded artifacts are kept, and how many MiB of them (temporary folder, 64)
   MAX_PROCESSABLE_S3_ARTIFACT_SIZE_KB  larger artifacts are not shown in tables (4)
   HEARTBEAT_THRESHOLD              seconds of silence after which a task is failed (60)

@@ -6,16 +6,20 @@ import asyncio
 import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.ui_backend import log_lines
 from metaflow_anywhere.ui_backend.asked import LARGEST_OFFSET, bounded
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.envelope import json_response, many
+from metaflow_anywhere.ui_backend.far_reads import far, reading
 from metaflow_anywhere.ui_backend.resources import POOL, TASK
 from metaflow_anywhere.ui_backend.tables import IN_RUN, RUN, TASK_ID, address, read
 
@@ -23,6 +27,7 @@ DEFAULT_LIMIT, LARGEST_LIMIT = 1000, 10_000  # lines
 SOURCES = ("runtime", "task")
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]")
 LARGEST_ATTEMPT = 32_767
+COPY_BYTES = 128 << 10  # between two signs of life
 
 # The ids as they are in paths, the newest attempt, and where a client from before 2.2.10 said that its log is.
 THE_TASK = f"""
@@ -86,15 +91,8 @@ def _pages(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
         order = request.query.get("_order", "")
         newest_first = order.lstrip("+- ") == "row" and not order.startswith(("+", " "))
 
-        def work() -> tuple[list[bytes], int, bool]:
-            whole = _is_whole(datastore, log)  # before it is read: then what is read is all of it
-            with contextlib.ExitStack() as stack:
-                files = _open(datastore, log, stack)
-                rows, pages = log_lines.page(files, number=number, limit=limit, newest_first=newest_first)
-            return rows, pages, whole
-
-        rows, pages, whole = await asyncio.to_thread(work)
-        if not rows and not log.exists and not await asyncio.to_thread(_is_there, datastore, log):
+        rows, pages, whole = await reading([datastore], _page, datastore, log, number, limit, newest_first)
+        if not rows and not log.exists and not await reading([datastore], _is_there, datastore, log):
             return json_response({"data": []}, 404)
         return many(request, rows, page=number, limit=limit, last=pages, extra={"whole": whole})
 
@@ -104,12 +102,18 @@ def _pages(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
 def _download(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]:
     async def answer(request: web.Request) -> web.StreamResponse:
         log = await _find(request, stream)
-        if log is None or not (log.exists or await asyncio.to_thread(_is_there, datastore, log)):
+        if log is None or not (log.exists or await reading([datastore], _is_there, datastore, log)):
             return json_response({"data": []}, 404)
         response = web.StreamResponse(headers={"Content-Disposition": f"Attachment;filename={log.file_name()}"})
         response.content_type = "application/octet-stream"
         with contextlib.ExitStack() as stack:
-            parts = log_lines.text_parts(_open(datastore, log, stack))
+            if far([datastore]) is None:
+                files = _open(datastore, log, stack)
+            else:  # what is sent is read from a copy: the drive may hang at any moment
+                copy = stack.enter_context(tempfile.NamedTemporaryFile())
+                await reading([datastore], _copied, datastore, log, copy.name)
+                files = [stack.enter_context(Path(copy.name).open("rb"))]
+            parts = log_lines.text_parts(files)
             await response.prepare(request)
             while part := await asyncio.to_thread(next, parts, b""):
                 await response.write(part)
@@ -117,6 +121,25 @@ def _download(datastore: Datastore, stream: str) -> Callable[[web.Request], Any]
         return response
 
     return answer
+
+
+def _page(datastore: Datastore, log: Log, number: int, limit: int, newest_first: bool) -> tuple[list[bytes], int, bool]:
+    whole = _is_whole(datastore, log)  # before it is read: then what is read is all of it
+    beat()
+    with contextlib.ExitStack() as stack:
+        files = _open(datastore, log, stack)
+        beat()
+        rows, pages = log_lines.page(files, number=number, limit=limit, newest_first=newest_first)
+    return rows, pages, whole
+
+
+def _copied(datastore: Datastore, log: Log, target: str) -> None:
+    with contextlib.ExitStack() as stack, Path(target).open("wb") as copy:
+        files = _open(datastore, log, stack)
+        for file in files:
+            while piece := file.read(COPY_BYTES):
+                copy.write(piece)
+                beat()
 
 
 async def _find(request: web.Request, stream: str) -> Log | None:

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from metaflow_anywhere.database.filters import FilterError
 from metaflow_anywhere.database.pool import Unavailable
+from metaflow_anywhere.far.reach import RETRY_SECONDS as RETRY_DRIVE_SECONDS
+from metaflow_anywhere.far.reach import Hanging
 from metaflow_anywhere.http import AccessLog
 from metaflow_anywhere.ui_backend.envelope import problem, refused
 
@@ -72,6 +74,8 @@ def answer_to(error: Exception, request: web.Request) -> web.Response:
             answer = problem(error.status, error.name, error.detail)
         case Unavailable():
             answer = _try_again(request, str(error), error.retry_seconds)
+        case Hanging():
+            answer = _drive_hangs(request, error)
         case psycopg.errors.UndefinedTable():
             answer = _try_again(request, "the database has no tables yet", RETRY_SECONDS)
         case _ if message is not None:
@@ -105,6 +109,14 @@ def _try_again(request: web.Request, sentence: str, seconds: int) -> web.Respons
     log.warning("%s %s: %s", request.method, request.raw_path, sentence)
     response = problem(503, "database-unavailable", sentence, "Service Unavailable")
     response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _drive_hangs(request: web.Request, error: Hanging) -> web.Response:
+    sentence = f"the drive that the files of tasks are on does not answer; {error}"
+    log.warning("%s %s: %s", request.method, request.raw_path, sentence)
+    response = problem(503, "drive-hangs", sentence, "Service Unavailable")
+    response.headers["Retry-After"] = str(int(RETRY_DRIVE_SECONDS))
     return response
 
 

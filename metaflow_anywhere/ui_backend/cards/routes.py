@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from metaflow_anywhere.far.hand import beat
+from metaflow_anywhere.far.reach import Hanging
 from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend.cards.owners import Owner, owners
 from metaflow_anywhere.ui_backend.cards.places import Card, fixed_folders, folders_above, look
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.envelope import json_response, many
+from metaflow_anywhere.ui_backend.far_reads import far, reading
 from metaflow_anywhere.ui_backend.graph import Graphs
 from metaflow_anywhere.ui_backend.resources import POOL, TASK
 from metaflow_anywhere.ui_backend.settings import UISettings
@@ -34,6 +38,7 @@ LARGEST_DATA_BYTES = 32 * 2**20  # live data are checked as a whole before they 
 LARGE_DATA = {"error": f"Card data are larger than {LARGEST_DATA_BYTES // 2**20} MiB, and are not shown"}
 DEEP_DATA = {"error": "Card data are nested too deeply to be shown"}
 CHUNK_BYTES = 256 * 1024  # of a page, read and sent at once
+COPY_BYTES = 128 * 1024  # read from a drive between two signs of life
 BRIDGE = b"\n<script>\n" + Path(__file__).with_name("bridge.js").read_bytes() + b"</script>\n"
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]")
 
@@ -68,7 +73,7 @@ class Cards:
         if not tasks:
             return json_response({"data": []}, 404)
         found = await self._cards(tasks, request)
-        rows = await asyncio.to_thread(lambda: [encoded(_row(one)) for one in found])
+        rows = await reading([one.card.folder for one in found], _rows, found)
         return many(request, rows, page=1, limit=max(1, len(rows)), last=1)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
@@ -76,7 +81,7 @@ class Cards:
         if isinstance(found, str):
             return web.Response(status=404, text=found, content_type="text/html")
         with contextlib.ExitStack() as stack:
-            file = await asyncio.to_thread(_opened, found.card.open)
+            file = await _file(found.card, stack)
             if file is None:
                 return web.Response(status=404, text="Card not found for task", content_type="text/html")
             stack.callback(file.close)
@@ -98,7 +103,9 @@ class Cards:
         if isinstance(found, str):
             return json_response(NO_DATA, 404)
         try:
-            data = await asyncio.to_thread(_read_data, found.card)
+            data = await reading([found.card.folder], _read_data, found.card)
+        except Hanging:
+            raise
         except _TooLargeError:
             return json_response(LARGE_DATA, 404)
         except RecursionError:
@@ -121,10 +128,11 @@ class Cards:
         """The cards of the first of the ``tasks`` that has any, each once, by attempt, type and id."""
         cards: list[Card] = []
         for task in tasks:
-            cards = await asyncio.to_thread(look, self._fixed, task.place)
+            cards = await reading(self._fixed, look, self._fixed, task.place)
             if not cards and task is tasks[0]:
                 source = await self._graphs.source_file(request)
-                cards = await asyncio.to_thread(look, folders_above(source), task.place)
+                above = folders_above(source)
+                cards = await reading(above, look, above, task.place)
             if cards:
                 break
         origin = None if task is tasks[0] else task.place.path
@@ -156,6 +164,36 @@ def _row(found: Found) -> dict[str, Any]:
         "version": version,
         "data_version": data_version,
     }
+
+
+def _rows(found: list[Found]) -> list[bytes]:
+    rows = []
+    for one in found:
+        rows.append(encoded(_row(one)))
+        beat()
+    return rows
+
+
+async def _file(card: Card, stack: contextlib.ExitStack) -> BinaryIO | None:
+    """The page to be sent: from a copy if it is on a drive, which may hang at any moment."""
+    if far([card.folder]) is None:
+        return await asyncio.to_thread(_opened, card.open)
+    copy = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115  # the stack closes it
+    if not await reading([card.folder], _copied, card, copy.name):
+        return None
+    return Path(copy.name).open("rb")  # a disk's
+
+
+def _copied(card: Card, target: str) -> bool:
+    """Whether there is such a page; it is copied to ``target``."""
+    file = _opened(card.open)
+    if file is None:
+        return False
+    with file, Path(target).open("wb") as copy:
+        while piece := file.read(COPY_BYTES):
+            copy.write(piece)
+            beat()
+    return True
 
 
 def _opened(opened: Callable[[], BinaryIO]) -> BinaryIO | None:

@@ -11,19 +11,22 @@ import contextlib
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
+from metaflow_anywhere.far.reach import Hanging
 from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
 from metaflow_anywhere.ui_backend.decoding import included
 from metaflow_anywhere.ui_backend.decoding.cache import Cache
 from metaflow_anywhere.ui_backend.decoding.value import UNREADABLE, Value
 from metaflow_anywhere.ui_backend.decoding.zygotes import Zygotes
+from metaflow_anywhere.ui_backend.far_reads import reading
 
 PROCESSES = 2
 KEPT_FAILURES = 1000
+T = TypeVar("T")
 DIED = "decoding it took too long or too much memory, and was stopped"
 
 
@@ -53,7 +56,7 @@ class Decoder:
         shown = [found[key] for key in map(_key, artifacts)]
         for place, (row, value) in enumerate(zip(artifacts, shown, strict=True)):
             if value.kind == included.KIND and not value.error:
-                shown[place] = await asyncio.to_thread(included.included, self._datastore, row["flow_id"], value)
+                shown[place] = await self._read(included.included, row["flow_id"], value)
         return shown
 
     async def close(self) -> None:
@@ -61,15 +64,18 @@ class Decoder:
         await self._zygotes.close()
 
     async def _value(self, row: dict[str, Any], key: str, max_bytes: int, client: str) -> Value:
-        known = await asyncio.to_thread(self._known, row, max_bytes)
+        size = await self._read(_size, row, max_bytes)
+        if isinstance(size, Value):
+            return size
+        known = await asyncio.to_thread(self._kept, row, size)
         if known is not None:
             return known
         async with self._turns.of(client):
-            stored = await asyncio.to_thread(self._stored, row, max_bytes)
+            stored = await self._read(_stored, row, max_bytes)
             if isinstance(stored, Value):
                 return stored
-            blob, size = stored
-            value = replace(await self._decoded(row, blob), size=size)
+            blob, length = stored
+            value = replace(await self._decoded(row, blob), size=length)
         if value.error:
             self._failed[key] = value
             while len(self._failed) > KEPT_FAILURES:
@@ -86,33 +92,45 @@ class Decoder:
             return Value(error=DIED) if answer is None else Value(**answer)
         return Value(error=DIED)
 
-    def _known(self, row: dict[str, Any], max_bytes: int) -> Value | None:
-        """The value where it is kept, or known to be unknowable without decoding."""
-        if row["ds_type"] != "local":
-            return Value(error=f"it is in a datastore of the kind {row['ds_type']}, and only local ones are read here")
-        try:
-            with self._datastore.blob(row["flow_id"], str(row["sha"])) as file:
-                size = os.fstat(file.fileno()).st_size
-        except (OSError, OutsideDatastore) as error:
-            return _unreadable(error)
-        if size > max_bytes:
-            return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large", size=size)
+    def _kept(self, row: dict[str, Any], size: int) -> Value | None:
         kept = self._cache.get(str(row["sha"]))
         if kept is not None:
             with contextlib.suppress(ValueError, TypeError):
                 return Value(**json.loads(kept), size=size)
         return None
 
-    def _stored(self, row: dict[str, Any], max_bytes: int) -> Value | tuple[bytes, int]:
-        """The bytes of its file and how many they are, or why there are none."""
+    async def _read(self, function: Callable[..., T], *arguments: object) -> T | Value:
+        """What ``function`` reads of the datastore; the reason there is none if the drive hangs."""
         try:
-            with self._datastore.blob(row["flow_id"], str(row["sha"])) as file:
-                blob = file.read(max_bytes + 1)
-        except (OSError, OutsideDatastore) as error:
-            return _unreadable(error)
-        if len(blob) > max_bytes:
-            return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large")
-        return blob, len(blob)
+            return await reading([self._datastore], function, self._datastore, *arguments)
+        except Hanging as error:
+            return Value(error=f"its file cannot be read: the drive does not answer; {error}", name=UNREADABLE)
+
+
+def _size(datastore: Datastore, row: dict[str, Any], max_bytes: int) -> Value | int:
+    """How many bytes its file has, or why its value cannot be known."""
+    if row["ds_type"] != "local":
+        return Value(error=f"it is in a datastore of the kind {row['ds_type']}, and only local ones are read here")
+    try:
+        with datastore.blob(row["flow_id"], str(row["sha"])) as file:
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, OutsideDatastore) as error:
+        return _unreadable(error)
+    if size > max_bytes:
+        return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large", size=size)
+    return size
+
+
+def _stored(datastore: Datastore, row: dict[str, Any], max_bytes: int) -> Value | tuple[bytes, int]:
+    """The bytes of its file and how many they are, or why there are none."""
+    try:
+        with datastore.blob(row["flow_id"], str(row["sha"])) as file:
+            blob = file.read(max_bytes + 1)
+    except (OSError, OutsideDatastore) as error:
+        return _unreadable(error)
+    if len(blob) > max_bytes:
+        return Value(error=f"it is larger than {max_bytes} bytes", name="artifact-too-large")
+    return blob, len(blob)
 
 
 def _unreadable(error: OSError | OutsideDatastore) -> Value:
