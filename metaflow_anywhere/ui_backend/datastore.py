@@ -11,6 +11,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from metaflow_anywhere.far.hand import beat
+
 SHA = re.compile(r"[0-9a-f]{40}")
 LOCAL = ".metaflow"  # what clients call the folder in a datastore's root
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -52,12 +54,14 @@ class Folder:
             if not name or name in (".", "..") or "/" in name or "\0" in name:
                 raise OutsideDatastore(f"{name!r} is no name in a datastore")
         descriptor = os.open(self.root, FOLDER_FLAGS)
+        beat()
         try:
             for level, name in enumerate(names, start=1):
                 flags = (last_flags if level == len(names) else FOLDER_FLAGS) | os.O_NOFOLLOW
                 following = os.open(name, flags, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = following
+                beat()
         except OSError as error:
             linked = _is_link(name, descriptor)
             os.close(descriptor)

@@ -15,6 +15,8 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import BinaryIO
 
+from metaflow_anywhere.far.hand import beat
+
 MARK = b"[MFLOG|"
 PIECE_BYTES = 2**20  # of a line, read at once, and the most that is shown of one
 PAGE_BYTES = 8 * 2**20  # shown of all lines of a page; of those after that ...
@@ -72,6 +74,7 @@ def count(file: BinaryIO) -> int:
     """The number of lines from here to the end; the last one need not be finished."""
     lines, last = 0, b"\n"
     while chunk := file.read(COUNT_BYTES):
+        beat()
         lines += chunk.count(b"\n")
         last = chunk[-1:]
     file.seek(0)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from metaflow_anywhere.far.hand import beat
+from metaflow_anywhere.modes import open_private
 from metaflow_anywhere.ui_backend import log_lines
 from metaflow_anywhere.ui_backend.asked import LARGEST_OFFSET, bounded
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
@@ -134,7 +135,7 @@ def _page(datastore: Datastore, log: Log, number: int, limit: int, newest_first:
 
 
 def _copied(datastore: Datastore, log: Log, target: str) -> None:
-    with contextlib.ExitStack() as stack, Path(target).open("wb") as copy:
+    with contextlib.ExitStack() as stack, open_private(Path(target), "wb") as copy:
         files = _open(datastore, log, stack)
         for file in files:
             while piece := file.read(COPY_BYTES):

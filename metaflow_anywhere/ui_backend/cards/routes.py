@@ -20,6 +20,7 @@ from aiohttp import web
 
 from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.far.reach import Hanging
+from metaflow_anywhere.modes import open_private
 from metaflow_anywhere.strict_json import encoded
 from metaflow_anywhere.ui_backend.cards.owners import Owner, owners
 from metaflow_anywhere.ui_backend.cards.places import Card, fixed_folders, folders_above, look
@@ -189,7 +190,7 @@ def _copied(card: Card, target: str) -> bool:
     file = _opened(card.open)
     if file is None:
         return False
-    with file, Path(target).open("wb") as copy:
+    with file, open_private(Path(target), "wb") as copy:
         while piece := file.read(COPY_BYTES):
             copy.write(piece)
             beat()

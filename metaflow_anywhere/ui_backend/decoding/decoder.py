@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from metaflow_anywhere.far.hand import beat
 from metaflow_anywhere.far.reach import Hanging
 from metaflow_anywhere.http.turns import Turns
 from metaflow_anywhere.ui_backend.datastore import Datastore, OutsideDatastore
@@ -26,6 +27,7 @@ from metaflow_anywhere.ui_backend.far_reads import reading
 
 PROCESSES = 2
 KEPT_FAILURES = 1000
+PIECE_BYTES = 128 << 10  # read between two signs of life
 T = TypeVar("T")
 DIED = "decoding it took too long or too much memory, and was stopped"
 
@@ -125,7 +127,12 @@ def _stored(datastore: Datastore, row: dict[str, Any], max_bytes: int) -> Value 
     """The bytes of its file and how many they are, or why there are none."""
     try:
         with datastore.blob(row["flow_id"], str(row["sha"])) as file:
-            blob = file.read(max_bytes + 1)
+            pieces, left = [], max_bytes + 1
+            while left and (piece := file.read(min(left, PIECE_BYTES))):
+                pieces.append(piece)
+                left -= len(piece)
+                beat()
+            blob = b"".join(pieces)
     except (OSError, OutsideDatastore) as error:
         return _unreadable(error)
     if len(blob) > max_bytes:
