@@ -7,6 +7,7 @@ script by an isolated interpreter that is quick to start: it imports nothing but
 import contextlib
 import os
 import pickle
+import signal
 import struct
 import sys
 from collections.abc import Callable
@@ -32,6 +33,8 @@ def main() -> None:
     """Do what is asked until the master goes away."""
     global _answers, _master  # noqa: PLW0603  # ``beat`` is called from below whatever the work is
     _master = os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):  # at a shutdown all are asked to end, and the master has last words
+        signal.signal(number, signal.SIG_IGN)
     asked = os.dup(0)
     _answers = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
