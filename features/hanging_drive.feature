@@ -28,5 +28,6 @@ Feature: A drive that hangs
     When the drive answers again
     And I run "invoke down"
     Then it succeeds
+    And it prints "transactions are in the mirror"
     And no program of the stack is left
     And the run of Meanwhile comes back from the mirror alone

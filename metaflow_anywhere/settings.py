@@ -10,9 +10,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import os
-import re
 import shutil
-import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +24,18 @@ from metaflow_anywhere.far.places import ask, resolved
 from metaflow_anywhere.far.reach import PATIENCE_SECONDS
 from metaflow_anywhere.hints import command
 from metaflow_anywhere.modes import WITHOUT_LINKS, kind_of_file_system, kind_without_modes
+from metaflow_anywhere.setting_values import (
+    as_flag,
+    as_name,
+    as_origins,
+    as_path,
+    as_port,
+    as_seconds,
+    as_text_path,
+    as_url,
+    as_word,
+    one_of,
+)  # fmt: skip
 from metaflow_anywhere.spelling import closest
 
 APPLICATION = "metaflow-anywhere"
@@ -35,8 +45,6 @@ UNFIT_FOR_SOCKETS = frozenset(",'\"\\{}$`")  # libpq and PostgreSQL take commas 
 PROFILES = ("local", "colab", "remote")
 RUNTIMES = ("embedded", "udocker")
 TUNNELS = ("none",)
-YES, NO = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
-ORIGIN = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?", re.ASCII)
 
 
 class SettingsError(AnywhereError):
@@ -51,90 +59,6 @@ class Layer:
     values: Mapping[str, Any]
 
 
-def _path(text: Any) -> Path:
-    if not isinstance(text, (str, Path)) or not str(text).strip():
-        raise ValueError("is not a path")
-    if any(ord(character) < 32 for character in str(text)):
-        raise ValueError("has a line break or another control character in it")
-    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # resolve() would follow links
-
-
-def _text_path(text: Any) -> Path:
-    """A path that the database, which keeps where artifacts are, can hold."""
-    if any("\udc80" <= character <= "\udcff" for character in str(text)):
-        raise ValueError("has bytes in it that are no text in UTF-8")
-    return _path(text)
-
-
-def _port(text: Any) -> int:
-    try:
-        number = int(str(text))
-    except ValueError:
-        raise ValueError("is not a port number (1 to 65535)") from None
-    if not 1 <= number <= 65535:
-        raise ValueError("is not a port number (1 to 65535)")
-    return number
-
-
-def _seconds(text: Any) -> int:
-    try:
-        number = int(str(text))
-    except ValueError:
-        raise ValueError("is not a number of seconds") from None
-    if not 1 <= number <= 3600:
-        raise ValueError("is not a number of seconds (1 to 3600)")
-    return number
-
-
-def _url(text: Any) -> str:
-    parts = urllib.parse.urlsplit(str(text))
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("is not a URL (http://... or https://...)")
-    if not re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
-        raise ValueError("has characters in its host that no host has")
-    return str(text).rstrip("/")
-
-
-def _origins(text: Any) -> str:
-    """Origins, each as browsers write it, separated by single blanks."""
-    found = []
-    for one in str(text).replace(",", " ").split():
-        parts = urllib.parse.urlsplit(one)
-        if not ORIGIN.fullmatch(one.rstrip("/")) or parts.path not in ("", "/"):
-            raise ValueError("is not a list of origins, such as http://localhost:3000 https://ui.example")
-        found.append(one.rstrip("/").lower())
-    return " ".join(dict.fromkeys(found))
-
-
-def _word(text: Any) -> str:
-    if not isinstance(text, str) or not text.strip() or any(c.isspace() for c in text):
-        raise ValueError("is not a single word")
-    return text
-
-
-def _name(text: Any) -> str:
-    """As people are called: several words are fine."""
-    if not isinstance(text, str) or not text.strip() or not text.isprintable():
-        raise ValueError("is not a name")
-    return text.strip()
-
-
-def _flag(text: Any) -> bool:
-    word = str(text).strip().lower()
-    if word not in YES + NO:
-        raise ValueError("is neither yes nor no")
-    return word in YES
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[Any], str]:
-    def parse(text: Any) -> str:
-        if text not in words:
-            raise ValueError(f"is not one of: {', '.join(words)}")
-        return str(text)
-
-    return parse
-
-
 def _setting(env: str, parse: Callable[[Any], Any], meaning: str, *, secret: bool = False) -> Any:
     return field(metadata={"env": env, "parse": parse, "meaning": meaning, "secret": secret})
 
@@ -143,43 +67,43 @@ def _setting(env: str, parse: Callable[[Any], Any], meaning: str, *, secret: boo
 class Settings:
     """What one stack is. ``origins`` tells for each field where its value comes from."""
 
-    profile: str = _setting("MF_PROFILE", _one_of(PROFILES), "the defaults that fit a place; found automatically")
-    root: Path = _setting("MF_ROOT", _text_path, "the one directory worth keeping")
+    profile: str = _setting("MF_PROFILE", one_of(PROFILES), "the defaults that fit a place; found automatically")
+    root: Path = _setting("MF_ROOT", as_text_path, "the one directory worth keeping")
     runtime: str = _setting(
-        "MF_RUNTIME", _one_of(RUNTIMES), "how programs run: from wheels, or in user-space containers"
+        "MF_RUNTIME", one_of(RUNTIMES), "how programs run: from wheels, or in user-space containers"
     )
-    port: int = _setting("MF_PORT", _port, "the proxy: the one port to open in a browser and to point flows at")
-    tunnel: str = _setting("MF_TUNNEL", _one_of(TUNNELS), "a public URL, when asked for")
-    ui_ext_url: str = _setting("UI_EXT_URL", _url, "the URL under which users reach the proxy")
+    port: int = _setting("MF_PORT", as_port, "the proxy: the one port to open in a browser and to point flows at")
+    tunnel: str = _setting("MF_TUNNEL", one_of(TUNNELS), "a public URL, when asked for")
+    ui_ext_url: str = _setting("UI_EXT_URL", as_url, "the URL under which users reach the proxy")
     ui_folder: Path | None = _setting(
-        "MF_UI_FOLDER", _path, "the folder of another web UI's build, shown in the place of the built-in one"
+        "MF_UI_FOLDER", as_path, "the folder of another web UI's build, shown in the place of the built-in one"
     )
     ui_origins: str = _setting(
-        "MF_UI_ORIGINS", _origins, "origins of other web UIs whose pages may read the UI backend from a browser"
+        "MF_UI_ORIGINS", as_origins, "origins of other web UIs whose pages may read the UI backend from a browser"
     )
     ui_open_cards: bool = _setting(
-        "MF_UI_OPEN_CARDS", _flag, "cards share the page's origin, as another UI's live cards need: their scripts may"
+        "MF_UI_OPEN_CARDS", as_flag, "cards share the page's origin, as another UI's live cards need: their scripts may"
         " then do all that you may",
     )  # fmt: skip
-    pgdata_dir: Path = _setting("PGDATA_DIR", _path, "the database's own files, on a fast local disk")
-    datastore_dir: Path = _setting("DATASTORE_DIR", _text_path, "artifacts, logs of tasks and cards")
+    pgdata_dir: Path = _setting("PGDATA_DIR", as_path, "the database's own files, on a fast local disk")
+    datastore_dir: Path = _setting("DATASTORE_DIR", as_text_path, "artifacts, logs of tasks and cards")
     state_dir: Path = _setting(
-        "MF_STATE_DIR", _path, "what belongs to this machine: programs, sockets, logs, passwords"
+        "MF_STATE_DIR", as_path, "what belongs to this machine: programs, sockets, logs, passwords"
     )
     drive_patience: int = _setting(
-        "MF_DRIVE_PATIENCE", _seconds, "how many seconds one operation on root may take before it counts as hanging"
+        "MF_DRIVE_PATIENCE", as_seconds, "how many seconds one operation on root may take before it counts as hanging"
     )
     expose_inner: bool = _setting(
-        "MF_EXPOSE_INNER", _flag, "open the ports below on loopback, for debugging; they bypass the proxy"
+        "MF_EXPOSE_INNER", as_flag, "open the ports below on loopback, for debugging; they bypass the proxy"
     )
-    metadata_port: int = _setting("MF_METADATA_PORT", _port, "the metadata service, with expose_inner")
-    ui_metadata_port: int = _setting("MF_UI_METADATA_PORT", _port, "the UI backend, with expose_inner")
+    metadata_port: int = _setting("MF_METADATA_PORT", as_port, "the metadata service, with expose_inner")
+    ui_metadata_port: int = _setting("MF_UI_METADATA_PORT", as_port, "the UI backend, with expose_inner")
     database_port: int = _setting(
-        "MF_DATABASE_PORT", _port, "PostgreSQL, with expose_inner; without, in its socket's name"
+        "MF_DATABASE_PORT", as_port, "PostgreSQL, with expose_inner; without, in its socket's name"
     )
-    client_user: str = _setting("METAFLOW_USER", _name, "the name under which `run` runs flows, in place of your own")
+    client_user: str = _setting("METAFLOW_USER", as_name, "the name under which `run` runs flows, in place of your own")
     database_password: str | None = _setting(
-        "MF_METADATA_DB_PSWD", _word, "the database's password; one is generated if none is given", secret=True
+        "MF_METADATA_DB_PSWD", as_word, "the database's password; one is generated if none is given", secret=True
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

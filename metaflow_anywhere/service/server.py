@@ -65,7 +65,10 @@ class Server:
 
     def aiohttp_server(self) -> web.Server:
         """The thing aiohttp's runner runs."""
-        return web.Server(self._answer, request_factory=_make_request, access_log=None, handler_cancellation=True)
+        return web.Server(
+            self._answer, request_factory=_make_request, access_log=None, handler_cancellation=True,
+            auto_decompress=False,  # of what is packed, a few bytes may be gigabytes
+        )  # fmt: skip
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from metaflow_anywhere.postgres import Cluster
 from metaflow_anywhere.postgres.cluster import SUPERUSER
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
+from metaflow_anywhere.stack.roles import ensure_role_and_database
 from metaflow_anywhere.stack.stack import Stack
-from metaflow_anywhere.stack.stages import ensure_role_and_database
 from metaflow_anywhere.state.aside import Aside, aside_of, find_incarnation
 from metaflow_anywhere.state.catalogue import Catalogue, Incarnation
 from metaflow_anywhere.state.claim import begin
@@ -79,11 +79,11 @@ def reached(stack: Stack) -> Iterator[str]:
         raise AnywhereError("there is no database yet", run=command("up"))
 
 
-def take(stack: Stack, name: str | None) -> Snapshot:
+def take(stack: Stack, name: str | None, say: Callable[[str], None] = say_waiting) -> Snapshot:
     """A snapshot of the running database. Raises AnywhereError."""
     if not database_is_up(stack):
         raise AnywhereError("the database is not running", run=command("start-db"))
-    with told(), stack.turn.take("a snapshot", say_waiting):
+    with told(), stack.turn.take("a snapshot", say):
         stack.drive.prepare()
         stage = own_stage(stack.folder / "snapshot-stage")
         try:
@@ -109,9 +109,9 @@ def verify(stack: Stack, name: str | None, progress: Progress) -> Drilled:
         return drill(stack.programs_of_postgres, stack.drive, work, DATABASE, one, progress.say)
 
 
-def delete(stack: Stack, name: str) -> Snapshot:
+def delete(stack: Stack, name: str, say: Callable[[str], None] = say_waiting) -> Snapshot:
     """Delete a snapshot. Raises AnywhereError."""
-    with told(), stack.turn.take("the removal of a snapshot", say_waiting):
+    with told(), stack.turn.take("the removal of a snapshot", say):
         return delete_snapshot(stack.drive, name)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
-import os
-import secrets
 import sys
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +17,7 @@ from metaflow_anywhere.far.places import resolved
 from metaflow_anywhere.far.reach import Hanging, reach_of
 from metaflow_anywhere.graph import Progress
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, open_private, write_private
+from metaflow_anywhere.modes import PASSABLE_FOLDER, PRIVATE_FOLDER, open_private
 from metaflow_anywhere.postgres import Account, Cluster, Programs, install, libpq
 from metaflow_anywhere.register import remember
 from metaflow_anywhere.release import code_digest
@@ -27,6 +25,7 @@ from metaflow_anywhere.settings import Settings, as_environment
 from metaflow_anywhere.stack import ports as port_book
 from metaflow_anywhere.stack.client import PROXY_VARIABLES
 from metaflow_anywhere.stack.folders import make_datastore, make_root, require_own, require_short, usable_folder
+from metaflow_anywhere.stack.identity import kept_name
 from metaflow_anywhere.stack.overtaking import COMMAND_BEGAN, yield_to_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE, ensure_passwords, read_passwords
 from metaflow_anywhere.stack.ports import LOOPBACK, Ports
@@ -144,18 +143,7 @@ class Stack:
     @property
     def identity(self) -> str:
         """A random name of this stack on this machine, which its proxy tells; made when it is first asked for."""
-        with contextlib.suppress(FileNotFoundError):
-            return self.identity_file.read_text().strip()
-        half = self.identity_file.with_name(f".identity.{os.getpid()}")
-        write_private(half, secrets.token_hex(8))
-        try:
-            self.identity_file.hardlink_to(half)
-        except FileExistsError:  # another command was quicker: its name counts
-            pass
-        except OSError:  # a file system without links
-            half.replace(self.identity_file)
-        half.unlink(missing_ok=True)
-        return self.identity_file.read_text().strip()
+        return kept_name(self.identity_file)
 
     @functools.cached_property
     def programs_of_postgres(self) -> Programs:

@@ -11,7 +11,6 @@ import dataclasses
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -22,15 +21,12 @@ from metaflow_anywhere import __version__
 from metaflow_anywhere.errors import AnywhereError, reason
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
 from metaflow_anywhere.hints import command
-from metaflow_anywhere.modes import open_private, write_private
-from metaflow_anywhere.postgres.cluster import SUPERUSER
+from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.release import code_digest
-from metaflow_anywhere.stack import asking, launch
+from metaflow_anywhere.stack import asking, keeping
+from metaflow_anywhere.stack.beside import running
 from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
-from metaflow_anywhere.state.drive import DriveError
-from metaflow_anywhere.state.server import ServerGone
-from metaflow_anywhere.state.snapshots import delete_snapshot, snapshots, take_snapshot
 
 RECORD = "release.json"  # in the stack's folder: which code its programs were last brought up with
 SNAPSHOT_PREFIX = "before-upgrade-"
@@ -89,8 +85,8 @@ def _record_release(stack: Stack) -> None:
 
 def way_back(stack: Stack) -> str:
     """The command that goes back to the database as it was before the last upgrade; empty if there is none."""
-    with contextlib.suppress(DriveError):
-        kept = [one.name for one in snapshots(stack.drive) if one.name.startswith(SNAPSHOT_PREFIX)]
+    with contextlib.suppress(AnywhereError):
+        kept = [one.name for one in keeping.listed(stack) if one.name.startswith(SNAPSHOT_PREFIX)]
         if kept:
             restore = command("restore-snapshot", snapshot=kept[-1], replace=True)
             return f"{command('down')} && {restore} && {command('up')}"
@@ -111,16 +107,12 @@ def _keep(stack: Stack, progress: Progress, *, needed: bool) -> None:
         return
     name = SNAPSHOT_PREFIX + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     try:
-        stack.drive.prepare()
-        kept = take_snapshot(
-            stack.programs_of_postgres, stack.drive, stack.conninfo(SUPERUSER, "postgres"), stack.conninfo(SUPERUSER),
-            stack.folder / "snapshot-stage", name,
-        )  # fmt: skip
+        kept = keeping.take(stack, name, progress.say)
         progress.say(f"snapshot {kept.name} is kept: {kept.rows:,} rows")
-        ours = [one for one in snapshots(stack.drive) if one.name.startswith(SNAPSHOT_PREFIX)]
+        ours = [one for one in keeping.listed(stack) if one.name.startswith(SNAPSHOT_PREFIX)]
         for old in ours[:-KEPT_SNAPSHOTS]:
-            delete_snapshot(stack.drive, old.name)
-    except (AnywhereError, DriveError, ServerGone) as error:
+            keeping.delete(stack, old.name, progress.say)
+    except AnywhereError as error:
         if needed:
             raise AnywhereError(
                 "the schema was not changed: the snapshot to go back to could not be taken", why=str(error),
@@ -152,27 +144,21 @@ def _with(program: Program, words: list[str]) -> Program:
 def _rehearse(stack: Stack, one: Rehearsal, progress: Progress) -> None:
     """Run ``one`` as the supervisor would, until it has answered. Raises AnywhereError."""
     log, told = stack.log("upgrade"), stack.folder / f"{one.program.name}.trial.json"
-    write_private(told, one.program.document(stack.settings.stack_id, os.environ))
     if one.socket:
         one.socket.unlink(missing_ok=True)
-    with open_private(log, "ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", launch.__file__, str(told)],
-            cwd=stack.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    document = one.program.document(stack.settings.stack_id, os.environ)
     try:
-        wait_until(
-            lambda: _answered(one, process), what=f"the new {one.program.name}", seconds=REHEARSAL_SECONDS,
-            progress=progress, log=log,
-        )  # fmt: skip
+        with running(stack, document, told, log) as process:
+            wait_until(
+                lambda: _answered(one, process), what=f"the new {one.program.name}", seconds=REHEARSAL_SECONDS,
+                progress=progress, log=log,
+            )  # fmt: skip
     except AnywhereError as error:
         raise AnywhereError(
             f"the new {one.program.name} does not come up; what ran before still runs, and nothing was changed",
             why=error.why or str(error), log=log,
         ) from error  # fmt: skip
     finally:
-        _end(process)
-        told.unlink(missing_ok=True)
         if one.socket:
             one.socket.unlink(missing_ok=True)
 
@@ -194,13 +180,3 @@ def _answered(one: Rehearsal, process: subprocess.Popen[bytes]) -> None:
             raise NotYet(f"{path}: {type(error).__name__}") from None
         if answer.status != 200:
             raise NotYet(f"{path}: status {answer.status}, {answer.text.strip()[:80]}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

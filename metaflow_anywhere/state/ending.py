@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaflow_anywhere.postgres import Cluster, ProgramFailed
@@ -26,10 +26,12 @@ class Hole(DriveError):
 
 @dataclass(frozen=True)
 class Stopped:
-    """A database that was shut down: its log ends at ``end``; ``transactions`` were given a number so far."""
+    """A database that was shut down: its log ends at ``end``; ``transactions`` were given a number so far. ``carried``
+    says whether the mirror did not say so yet."""
 
     end: int
     transactions: int
+    carried: bool = False
 
 
 def stopped(cluster: Cluster, one: Incarnation) -> Stopped | None:
@@ -78,8 +80,9 @@ def flush(drive: Drive, cluster: Cluster, one: Incarnation) -> Stopped | None:
         pass
     keep_documents(drive, catalogue, one)
     require_whole(Catalogue(drive), one, at_end.end)
+    carried = catalogue.clean_end(one) != at_end.end
     mark_clean(drive, catalogue, one, at_end.end)
-    return at_end
+    return replace(at_end, carried=carried)
 
 
 def require_whole(catalogue: Catalogue, one: Incarnation, end: int) -> None:

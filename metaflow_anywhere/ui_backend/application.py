@@ -102,6 +102,7 @@ async def serve(settings: UISettings, listening: Sequence[socket.socket]) -> Non
     runner = web.AppRunner(
         application(settings, pool, access_log),
         access_log=None,
+        auto_decompress=False,  # of what is packed, a few bytes may be gigabytes
         shutdown_timeout=STOP_SECONDS,
         handle_signals=False,
         handler_cancellation=True,  # everything here only reads: what nobody waits for is not worth doing

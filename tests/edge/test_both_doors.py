@@ -3,6 +3,8 @@ kept and taken."""
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from metaflow_anywhere.admission import HEADERS
@@ -52,6 +54,16 @@ def test_a_body_of_any_other_type_than_json_is_refused(whole: Front, door: str, 
         assert sent(*two) in (400, 415)  # aiohttp itself takes only one
     for kind in TAKEN:
         assert sent(*([kind] if kind is not None else [])) in (200, 404, 405, 409), kind
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_packed_body_is_not_unpacked_and_is_no_fault_of_ours(whole: Front, door: str) -> None:
+    for body in (gzip.compress(b"{}"), b"no gzip at all", b"{}"):
+        for kind in ("gzip", "deflate", "br", "identity, gzip"):
+            headers = [("Content-Type", "application/json"), ("Content-Encoding", kind)]
+            found = status(whole, door, "POST", "/flows/Packed", headers, body)
+            assert found in ((200, 405, 409) if body == b"{}" else (400, 405)), (kind, body)
+    assert "Traceback" not in whole.log()
 
 
 @pytest.mark.parametrize("door", DOORS)

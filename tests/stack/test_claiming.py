@@ -18,7 +18,8 @@ from metaflow_anywhere.graph.stage import Finding
 from metaflow_anywhere.settings import resolve
 from metaflow_anywhere.stack import Stack
 from metaflow_anywhere.stack.claiming import Claiming, await_claimed
-from metaflow_anywhere.stack.stages.base import ImportingStage, ProgramStage
+from metaflow_anywhere.stack.stages.base import ProgramStage
+from metaflow_anywhere.stack.stages.early import ImportingStage
 from metaflow_anywhere.stack.stages.mirror import Sync
 
 HOLDS = """

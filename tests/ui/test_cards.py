@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Error, Page, expect
@@ -73,15 +75,22 @@ def states_until(page: Page, wanted: int | None, seconds: float) -> list[int]:
     return seen
 
 
-def test_a_page_that_is_older_than_what_is_shown_is_not_shown(browser: Browser, world: World) -> None:
-    """At the end of a task its data are there before the page that belongs to them."""
-    task = made_run(world, "Lagging").task("start", ended=False)
+@contextlib.contextmanager
+def shown(browser: Browser, world: World, flow: str) -> Iterator[tuple[LiveCard, Page]]:
+    """A card of a task of ``flow`` that is at work, on the task's page, where its third state is seen."""
+    task = made_run(world, flow).task("start", ended=False)
     card = LiveCard(task)
     card.page(1, "a")
     card.data(3, "a")
     with tab(browser) as one:
         page = one.open(world.url + task.page)
         assert states_until(page, 3, 20)[-1] == 3
+        yield card, page
+
+
+def test_a_page_that_is_older_than_what_is_shown_is_not_shown(browser: Browser, world: World) -> None:
+    """At the end of a task its data are there before the page that belongs to them."""
+    with shown(browser, world, "Lagging") as (card, page):
         card.data(9, "final")
         with page.expect_response(lambda answer: "bridge=1" in answer.url and "final" in answer.url):
             card.page(1, "a")
@@ -91,13 +100,7 @@ def test_a_page_that_is_older_than_what_is_shown_is_not_shown(browser: Browser, 
 
 
 def test_a_page_that_has_been_replaced_does_not_come_back(browser: Browser, world: World) -> None:
-    task = made_run(world, "Hasty").task("start", ended=False)
-    card = LiveCard(task)
-    card.page(1, "a")
-    card.data(3, "a")
-    with tab(browser) as one:
-        page = one.open(world.url + task.page)
-        assert states_until(page, 3, 20)[-1] == 3
+    with shown(browser, world, "Hasty") as (card, page):
         card.page(4, "b")
         card.data(5, "b")
         seen = states_until(page, 5, 20) + states_until(page, None, LONG_ENOUGH_SECONDS)

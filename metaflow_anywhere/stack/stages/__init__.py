@@ -1,7 +1,7 @@
 """The ten stages of the graph, each bound to one stack: whether it is satisfied, its work, and how it is undone."""
 
 from metaflow_anywhere.stack.stages.base import READY_SECONDS, ProgramStage, StackStage
-from metaflow_anywhere.stack.stages.database import InitSchema, StartDatabase, ensure_role_and_database
+from metaflow_anywhere.stack.stages.database import InitSchema, StartDatabase
 from metaflow_anywhere.stack.stages.mirror import RestoreSnapshot, Sync, mirror_of, moment
 from metaflow_anywhere.stack.stages.prepare import FetchUdocker, PullImages
 from metaflow_anywhere.stack.stages.services import StartProxy, StartService, StartUi, Tunnel
@@ -24,6 +24,6 @@ BY_NAME: dict[str, type[StackStage]] = {
 
 __all__ = [
     "BY_NAME", "BY_PROGRAM", "READY_SECONDS", "FetchUdocker", "InitSchema", "PullImages", "RestoreSnapshot",
-    "StartDatabase", "StartProxy", "StartService", "StartUi", "Sync", "Tunnel", "ensure_role_and_database",
+    "StartDatabase", "StartProxy", "StartService", "StartUi", "Sync", "Tunnel",
     "mirror_of", "moment",
 ]  # fmt: skip

@@ -5,8 +5,6 @@ What only work needs is imported where it works: most `up` find nothing to do.
 
 from __future__ import annotations
 
-import atexit
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +12,13 @@ from typing import ClassVar
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, Stopped, Verdict, needed, not_needed, satisfied, wait_until
-from metaflow_anywhere.postgres import is_installed
 from metaflow_anywhere.stack.overtaking import note_taken_down, overtaken, taken_down_since, yield_to_down
 from metaflow_anywhere.stack.questions import QUESTIONS, NoAnswer, ask
-from metaflow_anywhere.stack.stack import WATCHDOG, Stack
+from metaflow_anywhere.stack.stack import Stack
 from metaflow_anywhere.stack.supervision import Program
 
 READY_SECONDS = 20.0  # a program that was started longer ago and does not answer never will
 LOOK_SECONDS = 0.25  # between two looks at why there is no answer: they cost more than the question
-# Of this command: what was begun early, whose turn came, and whether it is over.
-_begun: list[ImportingStage] = []
-_turns: set[str] = set()
-_ended = threading.Event()
-_early = threading.RLock()
 HOPELESS_SECONDS = 6.0  # a program that keeps dying for this long does not become ready by waiting
 
 
@@ -163,60 +155,6 @@ class ProgramStage(StackStage):
         """Stop the program."""
         note_taken_down(self.stack.folder)
         return "stopped" if self.stack.supervisor.stop(self.program_name) else None
-
-
-class ImportingStage(ProgramStage):
-    """A program that takes longer to import than the database to start: it is begun at once."""
-
-    def may_begin(self) -> bool:
-        """Whether it does not run; one that runs, and a stack of another release, are the business of `work`."""
-        info = self.stack.supervisor.info(self.program_name)
-        if (info and info.running) or not is_installed(self.stack.settings.state_dir):
-            return False
-        from metaflow_anywhere.stack.upgrade import upgrade_is_due
-
-        return not upgrade_is_due(self.stack)
-
-    def check(self) -> Verdict:
-        """As of every program; from now on it is not ended as one whose turn never came."""
-        _turns.add(self.program_name)
-        return super().check()
-
-    def work(self, progress: Progress) -> str:
-        """As of every program; see ``check``."""
-        _turns.add(self.program_name)
-        return super().work(progress)
-
-    def begin(self) -> None:
-        """Start it, if it may begin."""
-        if self.may_begin():
-            self.start_early()
-
-    def start_early(self) -> None:
-        """Start it, before it is known whether it can do anything. Where its turn never comes, it is ended."""
-        with _early:
-            if _ended.is_set():
-                return
-            _begun.append(self)
-            self.stack.make_machine_folders()
-            self.stack.ensure_supervisor(Progress(), self.since)
-            self.stack.supervisor.start(self.program_name)
-
-
-def _end_unused() -> None:
-    """At the end of the command: whose turn never came waits for something that did not come up, and is ended."""
-    with _early:
-        _ended.set()
-        unused = [one for one in _begun if one.program_name not in _turns and one.stack.supervisor.alive()]
-        for one in unused:
-            one.stack.supervisor.stop(one.program_name)
-        if unused:
-            supervisor = unused[0].stack.supervisor
-            if not any(info.running for name, info in supervisor.programs().items() if name != WATCHDOG):
-                supervisor.shut_down(Progress())
-
-
-atexit.register(_end_unused)
 
 
 class LaterStage(StackStage):

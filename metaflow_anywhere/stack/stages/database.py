@@ -12,19 +12,19 @@ from metaflow_anywhere.database.datastores import settle
 from metaflow_anywhere.errors import AnywhereError, Overtaken, reason
 from metaflow_anywhere.graph import Progress, Verdict, needed, satisfied
 from metaflow_anywhere.graph.stage import Finding
-from metaflow_anywhere.later import psycopg, sql
+from metaflow_anywhere.later import psycopg
 from metaflow_anywhere.modes import write_private
 from metaflow_anywhere.postgres import Account, files_are_ours
 from metaflow_anywhere.postgres.cluster import SUPERUSER, Content
 from metaflow_anywhere.postgres.sessions import guarded
 from metaflow_anywhere.stack.overtaking import note_taken_down
 from metaflow_anywhere.stack.passwords import DATABASE, SERVICE_ROLE
+from metaflow_anywhere.stack.roles import RIGHTS, ensure_role_and_database
 from metaflow_anywhere.stack.stages.base import ProgramStage, StackStage
 from metaflow_anywhere.stack.stages.damage import explained
 from metaflow_anywhere.stack.stages.ending import flush_mirror, reopen_mirror
 from metaflow_anywhere.stack.supervision import Program
 
-RIGHTS = ("pg_use_reserved_connections",)  # what the service's role is a member of
 STAMP = "anywhere-schema.json"  # in the data directory: what has been applied to it, so that a look is enough
 
 
@@ -158,21 +158,6 @@ def begin_with_schema(conninfo: str) -> None:
         schema.apply(connection)
 
 
-def ensure_role_and_database(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
-    """The service's role, its database, and the passwords of both roles; safe to repeat."""
-    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [SERVICE_ROLE]).fetchone():
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVICE_ROLE)))
-    for right in RIGHTS:
-        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(right), sql.Identifier(SERVICE_ROLE)))
-    for role, password in passwords.items():
-        # encrypted here, so that no password is ever in a statement, and thus in no log
-        encrypted = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(encrypted)))
-    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-        create = sql.SQL("CREATE DATABASE {} OWNER {}")
-        connection.execute(create.format(sql.Identifier(DATABASE), sql.Identifier(SERVICE_ROLE)))
-
-
 class StartDatabase(ProgramStage):
     """PostgreSQL, ready for clients."""
 
@@ -204,7 +189,9 @@ class StartDatabase(ProgramStage):
         stopped = self.stack.supervisor.stop(self.program_name)
         stray = self.stack.data_exists and self.stack.cluster.stop()
         try:
-            flushed = flush_mirror(self.stack)
+            flushed, carried = flush_mirror(self.stack)
         finally:
             self.stack.supervisor.shut_down(progress, for_good=True)
-        return f"stopped{flushed}" if stopped or stray else None
+        if stopped or stray:
+            return f"stopped{flushed}"
+        return flushed.removeprefix("; ") if carried else None  # by an earlier `down`, which could not

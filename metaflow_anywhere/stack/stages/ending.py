@@ -17,11 +17,12 @@ from metaflow_anywhere.state.verdict import Memory
 KILLED = "the database was killed before: its last commits may be on this machine only, until it is up here again"
 
 
-def flush_mirror(stack: Stack) -> str:
-    """Carry what a stopped database wrote last into the mirror; says so in a few words. Raises AnywhereError."""
+def flush_mirror(stack: Stack) -> tuple[str, bool]:
+    """Carry what a stopped database wrote last into the mirror; says so in a few words, and whether the mirror did not
+    have all of it before. Raises AnywhereError."""
     life = read_life(stack.settings.pgdata_dir) if stack.data_exists else None
     if life is None:
-        return ""
+        return "", False
     from metaflow_anywhere.state.ending import Hole, LogGone, flush
     from metaflow_anywhere.state.lease import Fenced, check_lease
 
@@ -34,7 +35,7 @@ def flush_mirror(stack: Stack) -> str:
             write_memory(stack.memory_file, Memory(life.incarnation.name, done.end, time.time()))
         files = flush_files(stack)
     except Fenced as fenced:
-        return f"; {fenced}, nothing was written to its mirror"
+        return f"; {fenced}, nothing was written to its mirror", False
     except Hole as hole:
         raise Explained(
             "the database is stopped, and the mirror has a hole: it cannot bring the newest state to another machine",
@@ -47,7 +48,9 @@ def flush_mirror(stack: Stack) -> str:
             why=str(error),
             run=f"{command('down')}   (again, once that is mended: they are safe on this machine)",
         ) from error
-    return f"; all {done.transactions:,} transactions are in the mirror{files}" if done else f"{files}; {KILLED}"
+    if done is None:
+        return f"{files}; {KILLED}", False
+    return f"; all {done.transactions:,} transactions are in the mirror{files}", done.carried
 
 
 def reopen_mirror(stack: Stack) -> None:

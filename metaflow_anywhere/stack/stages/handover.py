@@ -10,21 +10,17 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 from metaflow_anywhere.errors import AnywhereError
 from metaflow_anywhere.graph import NotYet, Progress, wait_until
-from metaflow_anywhere.modes import open_private, write_private
-from metaflow_anywhere.stack import launch
+from metaflow_anywhere.modes import write_private
+from metaflow_anywhere.stack.beside import running
 from metaflow_anywhere.stack.ports import listens
 from metaflow_anywhere.stack.questions import is_own_proxy
 from metaflow_anywhere.stack.stack import Stack
 
 LISTENS_SECONDS = 20.0  # a busy machine takes some to start a program of 40 MB
-END_SECONDS = 10.0  # for what is on its way through the one in between; a live connection is made anew
 
 
 @contextlib.contextmanager
@@ -41,28 +37,17 @@ def one_in_between(stack: Stack, progress: Progress) -> Iterator[None]:
     configuration, told = stack.caddyfile.with_suffix(".between"), stack.folder / "between.json"
     write_private(configuration, stack.proxy_configuration())
     command = [str(configuration) if word == str(stack.caddyfile) else word for word in program.command]
-    document = json.loads(dataclasses.replace(program, command=command).document(stack.settings.stack_id, os.environ))
-    write_private(told, json.dumps({**document, "ends_with_starter": True}))
-    with open_private(stack.log(program.name), "ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", launch.__file__, str(told)],
-            cwd=stack.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    plain = json.loads(dataclasses.replace(program, command=command).document(stack.settings.stack_id, os.environ))
+    document = json.dumps({**plain, "ends_with_starter": True})
     try:
-        with contextlib.suppress(AnywhereError):
-            await_listening(process.pid, stack, progress)
-        yield
-        now = stack.supervisor.info(program.name)
-        if now is not None and now.pid:
-            await_listening(now.pid, stack, progress)
+        with running(stack, document, told, stack.log(program.name)) as process:
+            with contextlib.suppress(AnywhereError):
+                await_listening(process.pid, stack, progress)
+            yield
+            now = stack.supervisor.info(program.name)
+            if now is not None and now.pid:
+                await_listening(now.pid, stack, progress)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        told.unlink(missing_ok=True)
         configuration.unlink(missing_ok=True)
 
 

@@ -28,7 +28,8 @@ from metaflow_anywhere.stack.claiming import Claiming
 from metaflow_anywhere.stack.passwords import DATABASE
 from metaflow_anywhere.stack.questions import files_problem
 from metaflow_anywhere.stack.stack import MIRROR, Stack
-from metaflow_anywhere.stack.stages.base import ImportingStage, StackStage
+from metaflow_anywhere.stack.stages.base import StackStage
+from metaflow_anywhere.stack.stages.early import ImportingStage
 from metaflow_anywhere.stack.supervision import Program
 from metaflow_anywhere.state.drive import Drive, DriveError
 from metaflow_anywhere.state.far_drive import FarDrive

@@ -9,7 +9,8 @@ from metaflow_anywhere.modes import PRIVATE_FOLDER, make_folder, write_private
 from metaflow_anywhere.stack.ports import is_free, listens, require_free, require_loopback
 from metaflow_anywhere.stack.questions import is_own_proxy
 from metaflow_anywhere.stack.stack import PAGES
-from metaflow_anywhere.stack.stages.base import ImportingStage, LaterStage, ProgramStage
+from metaflow_anywhere.stack.stages.base import LaterStage, ProgramStage
+from metaflow_anywhere.stack.stages.early import ImportingStage
 from metaflow_anywhere.stack.supervision import Program
 
 
